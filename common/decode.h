@@ -1,0 +1,35 @@
+/*
+ * From what is in a message to text: transfer encodings (RFC 2045, 6), encoded
+ * words (RFC 2047), RFC 2231 values, charsets to UTF-8.  All tolerant, all
+ * incremental where bodies are concerned.
+ */
+#ifndef COMMON_DECODE_H
+#define COMMON_DECODE_H
+
+#include "common/buf.h"
+
+enum decode_encoding { DECODE_IDENTITY, DECODE_QUOTED_PRINTABLE, DECODE_BASE64 };
+enum decode_encoding decode_encoding(struct span name); /* unknown names: identity */
+
+/* Streaming: state between pieces is in the struct. */
+struct decode {
+	enum decode_encoding encoding;
+	unsigned char held[4];
+	unsigned nheld;
+	bool done;
+};
+void decode_begin(struct decode *, enum decode_encoding);
+void decode_feed(struct decode *, struct span, struct buf *out);
+void decode_end(struct decode *, struct buf *out);
+
+/* Text in `charset` to UTF-8; unknown charsets and bad bytes give U+FFFD for what is not ASCII. ASCII, UTF-8, ISO-8859-1, -15, windows-1252 by own tables; others by iconv if decode_open_charsets() was called before the role locked itself in. */
+void decode_charset(struct buf *out, struct span charset, struct span text);
+void decode_open_charsets(void);
+
+/* A header value with its encoded words decoded to UTF-8. */
+void decode_words(struct buf *out, struct span value);
+
+/* Lower case and decomposed for search (RFC 5051 in spirit: Unicode case folding by utf8proc; ASCII by a fast path). */
+void decode_fold(struct buf *out, struct span utf8);
+
+#endif

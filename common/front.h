@@ -1,0 +1,77 @@
+/*
+ * What every front shares, whatever its protocol: accepting within limits, TLS,
+ * deadlines before login, the conversation with auth, and after login the
+ * relay between the client and the account role.  A protocol is a table of
+ * callbacks; its own state hangs on the client.
+ *
+ * States of a client: (handshake) -> talking -> asking auth -> talking ...
+ *   imapd, pop3d: -> relaying, from which nothing returns to the protocol
+ *   smtpd:        -> talking, now with a channel to the queue
+ */
+#ifndef COMMON_FRONT_H
+#define COMMON_FRONT_H
+
+#include "common/conn.h"
+#include "common/ipc.h"
+#include "common/role.h"
+
+struct front;  /* of the process */
+struct client; /* one connection from outside */
+
+enum front_refusal { FRONT_TOO_MANY, FRONT_TOO_MANY_FROM_ADDRESS, FRONT_GOING_DOWN };
+
+struct front_protocol {
+	const char *daemon;
+	enum role_kind role;
+	const char *alpn;   /* or NULL */
+	size_t client_size; /* bytes of the protocol's own state, zeroed, per client */
+	int64_t greeting_ms, idle_ms, login_ms; /* deadlines: TLS handshake; between inputs; from connect to login (0: none) */
+
+	void (*ready)(struct front *);		      /* after IPC_START, before locking in; may be NULL */
+	void (*greet)(struct client *);		      /* connected (implicit TLS: handshake done) */
+	void (*input)(struct client *);		      /* conn_input() has grown, or the client may go on after an answer */
+	void (*tls_done)(struct client *);	      /* the handshake that front_start_tls() began is done; forget all that was said before */
+	void (*timeout)(struct client *);	      /* say goodbye; the front closes afterwards */
+	void (*refuse)(struct conn *, enum front_refusal); /* one line for a client that is not taken */
+	void (*goodbye)(struct client *);	      /* the process ends: 421 / BYE; called only between commands */
+	void (*gone)(struct client *);		      /* last call: release the protocol's own state */
+	/* answers of auth */
+	void (*challenge)(struct client *, struct span data);
+	/* Logged in.  imapd, pop3d: write the tagged reply; when it returns the relay begins, with what is left of the input.  smtpd: `queue` is a channel's descriptor, now the callee's (-1 otherwise). */
+	void (*logged_in)(struct client *, struct span address, uint64_t account, int queue);
+	/* H_DENIED with `why`, or H_BUSY / H_LIMIT from the account role or parent. */
+	void (*refused)(struct client *, enum herr, enum auth_failure why);
+};
+
+NORETURN void front_main(const struct front_protocol *);
+
+struct front *client_front(struct client *);
+void *client_state(struct client *);	      /* the protocol's client_size bytes */
+struct conn *client_conn(struct client *);
+uint64_t client_id(const struct client *);    /* in logs; never reused in the life of the process */
+enum listener_kind client_listener(const struct client *);
+const char *client_address(const struct client *); /* numeric, without port; IPv4-mapped shown as IPv4 */
+bool client_is_loopback(const struct client *);
+bool client_is_tls(const struct client *);
+bool client_may_login(const struct client *); /* TLS, or plaintext_auth and loopback */
+bool client_is_busy(const struct client *);   /* waits for auth: take no more input */
+void client_close(struct client *);	      /* after what was written is sent */
+void client_deadline(struct client *, int64_t ms); /* replaces idle_ms until the next input */
+
+void client_start_tls(struct client *); /* after the reply was written; closes if input is waiting (injection) */
+bool front_has_tls(const struct front *);
+
+/* Begins an exchange: `mechanism` as the client named it; `initial` decoded, NO_SPAN if it gave none. */
+void client_auth(struct client *, struct span mechanism, struct span initial);
+void client_auth_password(struct client *, struct span user, struct span password); /* LOGIN, USER/PASS: as PLAIN */
+void client_auth_step(struct client *, struct span response);
+void client_auth_cancel(struct client *); /* `*`: then refused() is not called */
+
+const struct settings *front_settings(const struct front *); /* current: SIGHUP may change limits */
+struct role *front_role(struct front *);
+struct loop *front_loop(struct front *);
+
+/* A channel to auth for questions of the protocol's own (RCPT look-ups): asks the parent if needed, asks again if auth was restarted.  `answer` is called once; payload NO_SPAN if no answer could be had. */
+void front_ask_auth(struct front *, uint16_t type, struct span payload, void (*answer)(void *arg, struct span payload), void *arg);
+
+#endif

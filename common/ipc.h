@@ -1,0 +1,107 @@
+/*
+ * What roles say to each other.  This page is the whole conversation; a message
+ * that is not listed for a pair of roles ends the channel it came on.
+ *
+ * Notation: fields in order, as written by common/wire.h.  "-> fd" = carries a
+ * descriptor.  "id" is the message's id; an answer bears the id of its question.
+ */
+#ifndef COMMON_IPC_H
+#define COMMON_IPC_H
+
+enum ipc_type {
+	/* ---- parent -> any role ---- */
+	IPC_SETTINGS = 1, /* once, first: the role's settings, see common/settings.h */
+	IPC_START,	  /* the last of the parent's opening words: lock yourself in, answer IPC_READY */
+	IPC_PING,	  /* answered by IPC_PONG; no answer for 120 s ends the role */
+	IPC_DRAIN,	  /* finish what you have begun, take nothing new, exit */
+	IPC_PEER,	  /* u8 enum ipc_peer, u64 account (0: none), u64 connection (0: none) -> fd: a channel to another role.  id = that of IPC_WANT_PEER, or 0 */
+	IPC_NO_PEER,	  /* u8 enum herr: the answer to IPC_WANT_PEER when there is none */
+
+	/* ---- parent -> front ---- */
+	IPC_LISTENER = 16, /* u8 enum listener_kind -> fd: a bound, listening socket */
+	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd; again after SIGHUP */
+	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
+	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission) */
+
+	/* ---- parent -> account ---- */
+	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines) -> fd: stream socket to the front */
+
+	/* ---- any role -> parent ---- */
+	IPC_READY = 32, /* locked in; nothing from outside was read before */
+	IPC_PONG,
+	IPC_IDLE,	/* nothing to do; the parent may answer IPC_DRAIN */
+	IPC_WANT_PEER,	/* u8 enum ipc_peer, u64 account: which of them a role may ask for stands in parent's table */
+	IPC_WANT_SPOOL, /* an unlinked file for a large message */
+	IPC_SPOOL,	/* the parent's answer: u8 enum herr -> fd */
+
+	/* ---- account -> parent ---- */
+	IPC_SESSION_TAKEN = 40, /* id = session; u8 enum herr: H_OK, H_LIMIT (too many), H_BUSY (maildrop locked), ... */
+	IPC_SESSION_OVER,	/* id = session */
+
+	/* ---- auth -> parent: integers only ---- */
+	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u32 rights (0: all) */
+
+	/* ---- front -> auth ---- */
+	IPC_AUTH_START = 56, /* id = connection; bytes mechanism, u8 has initial response, bytes initial response (decoded), bytes peer address, u8 tls */
+	IPC_AUTH_STEP,	     /* id = connection; bytes response (decoded) */
+	IPC_AUTH_CANCEL,	     /* id = connection: gone, or `*` */
+	IPC_LOOKUP_RCPT,     /* id = question; bytes address */
+	IPC_LOOKUP_SENDER,   /* id = question; u64 account, bytes address: may this account send as that? (also from the queue) */
+
+	/* ---- auth -> front ---- */
+	IPC_AUTH_CHALLENGE = 64, /* bytes challenge */
+	IPC_AUTH_OK,		 /* u64 account, bytes final data (SCRAM), bytes address (the account's own, canonical).  The session itself comes from the parent: IPC_LOGGED_IN */
+	IPC_AUTH_FAILED,	 /* u8 enum auth_failure */
+	IPC_RCPT_IS,		 /* u8 enum herr (H_OK, H_NOTFOUND, H_DENIED not local, H_QUOTA, H_BUSY), u16 count, then for each target: u64 account (0: outside), bytes address */
+	IPC_SENDER_IS,		 /* u8 enum herr: H_OK, H_DENIED, H_NOTFOUND */
+
+	/* ---- mx, submission, queue -> deliver ---- */
+	IPC_DELIVER = 72, /* see smtpd/delivery.h */
+	IPC_DELIVERED_LOOKUP, /* 16 bytes delivery id */
+	/* ---- deliver -> them ---- */
+	IPC_DELIVER_RESULT = 80, /* u8 enum herr; to a look-up: H_OK = it is stored, H_NOTFOUND */
+
+	/* ---- mx, submission -> queue ---- */
+	IPC_ENQUEUE = 88, /* see smtpd/delivery.h */
+	IPC_ENQUEUED_LOOKUP, /* 16 bytes delivery id */
+	/* ---- queue -> them ---- */
+	IPC_ENQUEUE_RESULT = 96, /* u8 enum herr, u64 queue id */
+
+	/* ---- tool <-> parent, over state/control ---- */
+	IPC_CTL_STATUS = 104, /* empty */
+	IPC_CTL_STATUS_IS,    /* bytes: lines of text "key value", see hearth(8) */
+	IPC_CTL_RELOAD,	      /* the published directory changed */
+	IPC_CTL_OK,	      /* u8 enum herr */
+	IPC_CTL_QUEUE,	      /* u8 verb, u64 queue id: passed on to the queue */
+	IPC_CTL_QUEUE_IS,     /* bytes: see hearth(8) */
+};
+
+/* Who is at the other end of a channel that the parent hands out. */
+enum ipc_peer {
+	PEER_AUTH = 1,
+	PEER_DELIVER,	 /* of one account */
+	PEER_QUEUE,	 /* for local recipients only */
+	PEER_QUEUE_LOGIN,/* for a connection that logged in: outside recipients too; opened by the parent, never asked for */
+	PEER_FRONT,	 /* what auth, deliver and queue see at their end of such a channel */
+	PEER_QUEUE_ROLE, /* what deliver and auth see when the queue is at the other end */
+};
+
+enum listener_kind {
+	LISTEN_SMTP = 1,    /* 25 */
+	LISTEN_SUBMISSION,  /* 587, STARTTLS */
+	LISTEN_SUBMISSIONS, /* 465, TLS */
+	LISTEN_IMAP,
+	LISTEN_IMAPS,
+	LISTEN_POP3,
+	LISTEN_POP3S,
+};
+
+enum auth_failure {
+	AUTH_WRONG = 1,	 /* name or password; the same for unknown names */
+	AUTH_MALFORMED,	 /* not what the mechanism says */
+	AUTH_NO_MECHANISM,
+	AUTH_THROTTLED,	 /* too many failures from there */
+	AUTH_BUSY,	 /* our fault: try again later; never counts as a failure */
+};
+
+#endif

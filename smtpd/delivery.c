@@ -1,0 +1,1 @@
+#include "smtpd/delivery.h"
