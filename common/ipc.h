@@ -72,8 +72,22 @@ enum ipc_type {
 	IPC_CTL_STATUS_IS,    /* bytes: lines of text "key value", see hearth(8) */
 	IPC_CTL_RELOAD,	      /* the published directory changed */
 	IPC_CTL_OK,	      /* u8 enum herr */
-	IPC_CTL_QUEUE,	      /* u8 verb, u64 queue id: passed on to the queue */
-	IPC_CTL_QUEUE_IS,     /* bytes: see hearth(8) */
+	IPC_CTL_QUEUE,	      /* u8 enum queue_verb, u64 queue id: passed on to the queue */
+	IPC_CTL_QUEUE_IS,     /* bytes: lines of text, see enum queue_verb */
+};
+
+/*
+ * What the tool may ask the queue.  The answer is lines of fields with a tab
+ * between (no field holds a tab, a line end or a control character):
+ *	entry	ID	ARRIVED	SIZE	LOGIN	TRACE	REVERSE-PATH
+ *	rcpt	STATE	TRIES	NEXT	ACCOUNT	ADDRESS	ANSWER
+ * an "entry" line, then its "rcpt" lines.  ID is 16 hex digits; ARRIVED and NEXT
+ * are seconds since 1970; LOGIN and ACCOUNT are account ids (0: outside); STATE
+ * is waiting, done, failed or held; REVERSE-PATH and ANSWER may be empty.
+ */
+enum queue_verb {
+	QUEUE_LIST = 1, /* entries with an id above the given one, as many as fit; empty: no more */
+	QUEUE_SHOW,	/* that entry; empty: no such */
 };
 
 /* Who is at the other end of a channel that the parent hands out. */
