@@ -83,7 +83,9 @@ enum ipc_type {
  *	rcpt	STATE	TRIES	NEXT	ACCOUNT	ADDRESS	ANSWER
  * an "entry" line, then its "rcpt" lines.  ID is 16 hex digits; ARRIVED and NEXT
  * are seconds since 1970; LOGIN and ACCOUNT are account ids (0: outside); STATE
- * is waiting, done, failed or held; REVERSE-PATH and ANSWER may be empty.
+ * is waiting, done, failed or held; REVERSE-PATH and ANSWER may be empty.  An
+ * entry whose recipients do not fit one message ends with "more" TAB their
+ * number.  Written by spool_report() alone, whoever answers.
  */
 enum queue_verb {
 	QUEUE_LIST = 1, /* entries with an id above the given one, as many as fit; empty: no more */

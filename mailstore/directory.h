@@ -18,6 +18,13 @@ enum herr directory_open(struct directory **, const char *state) MUST_USE;
 /* For auth: the published copy.  H_NOTFOUND if nothing was published yet. */
 enum herr directory_open_published(struct directory **, const char *state) MUST_USE;
 void directory_close(struct directory **);
+/* The configured domains (lower case, A-labels; lent): what is outside, and where postmaster@ and abuse@ exist. */
+void directory_domains(struct directory *, char *const *domains, size_t n);
+/* Has a newer copy replaced the published one this was opened from?  One system call. */
+bool directory_is_stale(const struct directory *);
+/* Random, made with the directory, the same in every copy: salts for names that do not exist are derived from it. */
+enum { DIRECTORY_SECRET_LEN = 32 };
+enum herr directory_secret(struct directory *, uint8_t secret[DIRECTORY_SECRET_LEN]) MUST_USE;
 
 /* SCRAM-SHA-256 verifier (RFC 5802, 7677). */
 struct directory_credential {
@@ -28,8 +35,7 @@ struct directory_credential {
 struct directory_account {
 	uint64_t id;
 	char address[321];
-	uint64_t quota; /* bytes; 0: none */
-	bool over_quota; /* last known; the deliver role decides */
+	uint64_t quota; /* bytes; 0: none.  As last set; what counts stands in the account's store */
 	struct directory_credential credential;
 };
 
@@ -50,12 +56,17 @@ bool directory_may_send_as(struct directory *, uint64_t account, struct span can
 struct directory_alias { char address[321]; char **targets; size_t ntargets; };
 bool directory_next_alias(struct directory *, char *address /* in: last, out: next; 321 bytes */, struct directory_alias *); /* targets valid until the next call */
 
+/* Checks every row and every reference; `found` is called for each fault; returns their number. */
+uint64_t directory_verify(struct directory *, void (*found)(void *arg, const char *fault), void *arg);
+
 /* ---- writing: the tool.  Each call is one durable transaction, then a publication. ---- */
+/* The id that the next account will get, so that its store can be made before anybody can deliver to it. */
+enum herr directory_next_id(struct directory *, uint64_t *id) MUST_USE;
 enum herr directory_add_account(struct directory *, struct span canonical, const struct directory_credential *, uint64_t *id) MUST_USE; /* H_EXISTS */
 enum herr directory_set_credential(struct directory *, uint64_t id, const struct directory_credential *) MUST_USE;
 enum herr directory_set_quota(struct directory *, uint64_t id, uint64_t bytes) MUST_USE;
 enum herr directory_remove_account(struct directory *, uint64_t id) MUST_USE;
-enum herr directory_add_alias(struct directory *, struct span canonical, const struct span *targets, size_t n) MUST_USE; /* replaces */
+enum herr directory_add_alias(struct directory *, struct span canonical, const struct span *targets, size_t n) MUST_USE; /* replaces; H_EXISTS for an account's address */
 enum herr directory_remove_alias(struct directory *, struct span canonical) MUST_USE;
 
 #endif
