@@ -61,16 +61,18 @@ def descendants(pid):
 
 
 class Appliance:
-    def __init__(self, accounts=("alice", "bob"), conf="", daemon_conf=None, start=True, wrap=(), folder=None):
+    def __init__(self, accounts=("alice", "bob"), conf="", daemon_conf=None, start=True, wrap=(), folder=None, fresh=None):
         """daemon_conf: {"imapd": 'max_connections = 5', ...}; wrap: words before the command line;
-        folder: an existing appliance's folder, to start it once more"""
+        folder: an existing appliance's folder, to start it once more; with fresh=True an empty one to fill.
+        A folder that was given is not removed."""
         self.wrap = list(wrap)
         self.process = None
         self.made = folder is None
+        fresh = self.made if fresh is None else fresh
         self.folder = folder or tempfile.mkdtemp(prefix="hearth-test-")
         self.conf_file = os.path.join(self.folder, "hearth.conf")
         self.log_file = os.path.join(self.folder, "log")
-        if self.made:
+        if fresh:
             self.port = dict(zip(KINDS, free_ports(len(KINDS))))
             self._certificate()
             self._write_conf(conf, daemon_conf or {})
