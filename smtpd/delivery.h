@@ -15,13 +15,14 @@
  *	bytes prefix			complete header fields that go in front (Return-Path, Delivered-To)
  *	bytes record			of the message without the prefix; "" if in the descriptor
  *	u64 size			of the message without the prefix
- *	bytes message			if no descriptor is there
+ *	bytes message			"" if in the descriptor
  * With a descriptor its content is the message, then the record (to its end).
+ * Read it with pread(2): its offset, and its content, are shared.
  *
  * IPC_ENQUEUE (to the queue); answer IPC_ENQUEUE_RESULT:
  *	16 bytes delivery id, u8 flags, bytes trace, u64 internaldate,
  *	bytes reverse-path ("" = <>), u16 count, for each recipient: u64 account (0: outside), bytes address
- *	   (as the sender gave it), bytes prefix;
+ *	   (as the sender gave it), bytes prefix (without Return-Path, which the queue adds where the delivery is final);
  *	bytes record, u64 size, bytes message: as above.
  * Recipients with account 0 are refused (H_DENIED) on a channel that the
  * parent did not open for a login.
@@ -37,11 +38,19 @@ enum {
 	DELIVERY_PREFIX_MAX = 4096,
 	DELIVERY_RECIPIENTS_MAX = 1000,
 	DELIVERY_LOOK_UP = 1, /* flag */
+	DELIVERY_TRACE_LEN = 16,
 };
 
 /* u64 of time (ms, big endian) then 8 random bytes, so that ids sort by age. */
 void delivery_new_id(uint8_t id[DELIVERY_ID_LEN]);
+/* A new log id: 16 digits and small letters, which sort by age.  Tells nothing of the delivery id. */
+void delivery_new_trace(char trace[DELIVERY_TRACE_LEN + 1]);
 
+/*
+ * The readers check the shape as well: lengths, a trace that may stand in a log
+ * line, a prefix that is whole header fields, and a size that is that of the
+ * message if the message is inline.
+ */
 struct delivery {
 	uint8_t id[DELIVERY_ID_LEN];
 	unsigned flags;

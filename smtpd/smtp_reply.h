@@ -1,0 +1,76 @@
+/* Everything the receivers ever say (RFC 5321, 4.2; RFC 2034; RFC 3463). */
+#ifndef SMTPD_SMTP_REPLY_H
+#define SMTPD_SMTP_REPLY_H
+
+#include "common/buf.h"
+
+enum smtp_reply {
+	REPLY_GREETING,
+	REPLY_HELLO,
+	REPLY_HELP,
+	REPLY_BYE,
+	REPLY_OK,
+	REPLY_VRFY,
+	REPLY_SENDER_OK,
+	REPLY_RCPT_OK,
+	REPLY_GO_AHEAD,
+	REPLY_STORED,
+	REPLY_TLS_READY,
+	REPLY_CHALLENGE,
+	REPLY_LOGGED_IN,
+
+	REPLY_GOING_DOWN,
+	REPLY_TIMEOUT,
+	REPLY_TOO_SLOW,
+	REPLY_TOO_MANY_CLIENTS,
+	REPLY_TOO_MANY_FROM_YOU,
+	REPLY_TOO_MANY_ERRORS,
+	REPLY_TOO_MUCH_JUNK,
+	REPLY_NOT_SMTP,
+
+	REPLY_TRY_LATER,
+	REPLY_RCPT_FULL,
+	REPLY_DISK_FULL,
+	REPLY_TOO_MANY_RCPTS,
+	REPLY_NO_TLS_NOW,
+	REPLY_AUTH_LATER,
+	REPLY_AUTH_THROTTLED,
+
+	REPLY_UNKNOWN,
+	REPLY_LINE_TOO_LONG,
+	REPLY_BARE,
+	REPLY_SYNTAX,
+	REPLY_NOT_HERE,
+	REPLY_SEQUENCE,
+	REPLY_HELLO_FIRST,
+	REPLY_NOT_PIPELINED,
+	REPLY_BAD_HELO,
+	REPLY_BAD_SENDER,
+	REPLY_BAD_RCPT,
+	REPLY_NEEDS_UTF8,
+	REPLY_BAD_PARAMETER,
+	REPLY_UNKNOWN_PARAMETER,
+	REPLY_TOO_BIG,
+	REPLY_HEADER_TOO_BIG,
+	REPLY_NO_RCPT,
+	REPLY_NO_USER,
+	REPLY_NOT_ALLOWED,
+	REPLY_NOT_YOUR_ADDRESS,
+	REPLY_BAD_DATA,
+	REPLY_LOOP,
+	REPLY_AUTH_NEEDED,
+	REPLY_AUTH_NEEDS_TLS,
+	REPLY_AUTH_FAILED,
+	REPLY_AUTH_SYNTAX,
+	REPLY_AUTH_CANCELLED,
+	REPLY_AUTH_MECHANISM,
+	REPLY_COUNT
+};
+
+/* One whole reply line.  `more` (or NULL) is ours as well, never a byte from outside: our host name, a trace id, base64. */
+void smtp_reply_put(struct buf *, enum smtp_reply, const char *more);
+int smtp_reply_code(enum smtp_reply);
+/* What an error of ours looks like from outside.  Our faults read 4xx. */
+enum smtp_reply smtp_reply_for(enum herr);
+
+#endif
