@@ -27,10 +27,13 @@ struct conn *conn_new(struct loop *, int fd, conn_callback *, void *arg); /* tak
 void conn_free(struct conn **); /* at once; unsent output is lost */
 /* Sends what is left, then frees by itself (at most 10 s later); no more callbacks. */
 void conn_finish(struct conn **);
+unsigned conn_finishing(void); /* how many of the process are still sending their last words */
 
 /* Begins the server side of a handshake.  Bytes already read in clear are an attack: the caller checks that conn_input() is empty. */
 void conn_start_tls(struct conn *, struct tls_server *);
 bool conn_is_tls(const struct conn *);
+const char *conn_tls_text(const struct conn *); /* version and cipher, for logs; "" in clear.  Valid until the next call */
+const char *conn_why(const struct conn *);	/* after CONN_ERROR, for logs */
 
 /* All unread input.  At most `limit` bytes (default 64 KiB) are read ahead; lent until the next call on the conn. */
 struct span conn_input(const struct conn *);
@@ -48,6 +51,7 @@ enum conn_line conn_line(struct conn *, size_t max, struct span *line); /* lent 
 
 void conn_write(struct conn *, struct span); /* buffered; flushed at the end of the turn or above 16 KiB */
 void conn_text(struct conn *, const char *);
+void conn_shut(struct conn *); /* nothing more will be written: tells the peer so, once all is sent; reading goes on */
 struct buf *conn_output(struct conn *); /* to write into directly; conn_flush() or the end of the turn sends it */
 void conn_flush(struct conn *);
 size_t conn_unsent(const struct conn *);
