@@ -22,6 +22,7 @@
 enum {
 	RECORD_VERSION = 1,
 	RECORD_MAX = 1024 * 1024,  /* bytes */
+	RECORD_HEAD = 12,	   /* of which its head */
 	RECORD_PARTS_MAX = 10000,  /* more are kept opaque inside their parent */
 	RECORD_DEPTH_MAX = 100,
 	RECORD_STRING_MAX = 16384, /* longer strings are cut at a character */
@@ -43,7 +44,7 @@ struct record_part {
 	uint32_t body_lines; /* LF characters in the body */
 	struct span type, subtype; /* upper case; "TEXT" "PLAIN" where the message does not say */
 	struct span id, description, encoding /* upper case, "7BIT" by default */, md5, disposition, location;
-	struct span params, disposition_params, languages; /* lists: see record_list_next */
+	struct span params, disposition_params, languages; /* lists: see record_list_next; NULL = none */
 	bool has_envelope;    /* entry 0, and the child of every RECORD_MESSAGE */
 	struct span envelope; /* see record_envelope */
 };
@@ -56,13 +57,13 @@ struct record_envelope {
 	struct span addresses[RECORD_ADDRESS_FIELDS]; /* see record_address_next; ptr NULL = absent */
 };
 
-struct record_address { /* group start: host absent; group end: mailbox and host absent (RFC 9051) */
+struct record_address { /* group start: host absent; group end: mailbox and host absent (RFC 9051); an address without a domain has an empty host */
 	struct span name, mailbox, host;
 };
 
 struct record { /* an opened record: lent bytes */
 	struct span bytes;
-	unsigned parts;
+	unsigned parts; /* at least 1 */
 	uint64_t size;
 	bool cut;
 };
@@ -75,7 +76,7 @@ bool record_open(struct span bytes, struct record *) MUST_USE;
 bool record_next(const struct record *, struct record_cursor *, struct record_part *);
 /* The part with that IMAP number ("2.1"; n numbers).  As RFC 9051, 6.4.5.1: [1] of a non-multipart is its body. */
 bool record_find(const struct record *, const uint32_t *number, size_t n, struct record_part *);
-void record_envelope(const struct record_part *, struct record_envelope *);
+bool record_envelope(const struct record_part *, struct record_envelope *); /* false: there is none, or damage; all absent then */
 bool record_address_next(struct span *list, struct record_address *); /* takes one off the front */
 bool record_list_next(struct span *list, struct span *name, struct span *value); /* parameters: name upper case; languages: value only */
 
@@ -83,13 +84,23 @@ bool record_list_next(struct span *list, struct span *name, struct span *value);
 bool record_check(struct span bytes, uint64_t message_size) MUST_USE;
 
 /*
- * The same record after `prefix_len` bytes of complete header fields (with
- * `prefix_lines` line ends) were put in front of a message whose own header
- * begins with a well-formed field.
+ * The same record after `prefix_len` bytes of complete header fields were put in
+ * front of a message whose own header begins with a well-formed field; exactly
+ * what scanning the longer message gives, as long as no field of the prefix is
+ * one that a record holds.  Of a damaged record comes a damaged record.
  */
 void record_shift(struct buf *out, struct span record, uint64_t prefix_len);
 
-/* ---- writing: used by mime.c alone ---- */
-void record_put_string(struct buf *, struct span); /* ptr NULL: absent */
+/* ---- writing: used by the scanner alone (mime.c, mime_header.c) ---- */
+void record_put_head(struct buf *, const struct record *);	  /* all but bytes */
+void record_put_string(struct buf *, struct span); /* ptr NULL: absent; cut at RECORD_STRING_MAX */
+/* A list is its length, then strings; what stands between begin and end. */
+size_t record_list_begin(struct buf *);
+void record_list_end(struct buf *, size_t list);
+void record_put_as_from(struct buf *); /* in place of the list of sender or reply-to */
+/* An entry: begin, then strings and lists in their order, then end; the numbers may be set again. */
+size_t record_entry_begin(struct buf *);
+void record_entry_end(struct buf *, size_t entry);
+void record_entry_numbers(struct buf *, size_t entry, const struct record_part *);
 
 #endif

@@ -1,0 +1,577 @@
+/*
+ * From header fields to the strings of a record's entry: Content-Type and its
+ * kin (RFC 2045, 2183, 3282, 2557), and ENVELOPE (RFC 9051, 7.5.2).
+ *
+ * Parameters are kept as they stand in the message, RFC 2231 forms included,
+ * but without quotes.  Only the boundary is put together from its pieces, since
+ * the scanner needs it.
+ */
+#include "common/mime_header.h"
+
+#include "common/addr.h"
+#include "common/header.h"
+#include "common/scan.h"
+
+/* clang-format off */
+static const struct {
+	const char	*name;
+	enum mime_field	 field;
+} names[] = {
+	{ "Received",			MIME_FIELD_RECEIVED },
+	{ "Content-Type",		MIME_FIELD_TYPE },
+	{ "Content-Transfer-Encoding",	MIME_FIELD_ENCODING },
+	{ "Content-ID",			MIME_FIELD_ID },
+	{ "Content-Description",	MIME_FIELD_DESCRIPTION },
+	{ "Content-MD5",		MIME_FIELD_MD5 },
+	{ "Content-Disposition",	MIME_FIELD_DISPOSITION },
+	{ "Content-Location",		MIME_FIELD_LOCATION },
+	{ "Content-Language",		MIME_FIELD_LANGUAGE },
+	{ "Date",			MIME_FIELD_DATE },
+	{ "Subject",			MIME_FIELD_SUBJECT },
+	{ "In-Reply-To",		MIME_FIELD_IN_REPLY_TO },
+	{ "Message-ID",			MIME_FIELD_MESSAGE_ID },
+	{ "From",			MIME_FIELD_FROM },
+	{ "Sender",			MIME_FIELD_SENDER },
+	{ "Reply-To",			MIME_FIELD_REPLY_TO },
+	{ "To",				MIME_FIELD_TO },
+	{ "Cc",				MIME_FIELD_CC },
+	{ "Bcc",			MIME_FIELD_BCC },
+};
+/* clang-format on */
+
+enum mime_field
+mime_field_named(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (span_is_nocase(name, names[i].name))
+			return names[i].field;
+	}
+	return MIME_FIELD_OTHER;
+}
+
+enum {
+	SCRATCH_MAX = 4 * MIME_FIELD_MAX, /* the strings of one address list */
+	EMPTY_LIST = 4,                   /* bytes */
+};
+static const uint32_t whole =
+    UINT32_MAX; /* the boundary was given in one piece */
+
+/* One header on its way into one entry. */
+struct put {
+	struct buf *record;
+	struct mime_header *header;
+	struct span fields;
+	struct span first[MIME_FIELDS]; /* raw values; ptr NULL = absent */
+	struct buf text;                /* the field at hand, on one line */
+	struct buf value;   /* of a parameter; strings of addresses */
+	uint32_t pieces;    /* of the boundary, so far */
+	unsigned addresses; /* in all lists of this envelope */
+	bool in_group;
+};
+
+/* ---- strings ---- */
+
+static void
+put_string(struct put *p, struct span s)
+{
+	if (s.len > RECORD_STRING_MAX)
+		p->header->cut = true;
+	record_put_string(p->record, s);
+}
+
+/* Present even if there is nothing in it. */
+static void
+put_present(struct put *p, struct span s)
+{
+	put_string(p, s.ptr != NULL ? s : SPAN(""));
+}
+
+static void
+put_upper(struct put *p, struct span s)
+{
+	size_t start = p->record->len;
+
+	put_present(p, s);
+	for (size_t i = start; i < p->record->len; i++) {
+		char *c = &p->record->ptr[i];
+
+		/* The two bytes of length are not text. */
+		if (i >= start + 2 && *c >= 'a' && *c <= 'z')
+			*c = (char)(*c - 'a' + 'A');
+	}
+}
+
+/* The first field of that name on one line; false if there is none. */
+static bool
+unfold(struct put *p, enum mime_field field, struct span *text)
+{
+	buf_clear(&p->text);
+	*text = NO_SPAN;
+	if (p->first[field].ptr == NULL)
+		return false;
+	header_unfold(&p->text, p->first[field]);
+	*text = p->text.len > 0 ? buf_span(&p->text) : SPAN("");
+	return true;
+}
+
+static void
+put_field(struct put *p, enum mime_field field)
+{
+	struct span text;
+
+	(void)unfold(p, field, &text);
+	put_string(p, text);
+}
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* ---- tokens and parameters (RFC 2045, 5.1) ---- */
+
+/* Blanks and comments; depth is counted, never recursed into. */
+static void
+skip_comments(struct scan *s)
+{
+	unsigned depth = 0;
+
+	for (;;) {
+		int c = scan_peek(s);
+
+		if (c == '(')
+			depth++;
+		else if (c == ')' && depth > 0)
+			depth--;
+		else if (depth == 0 && !is_blank((char)c))
+			return;
+		if (c < 0)
+			return;
+		(void)scan_take(s, 1);
+		if (c == '\\' && scan_more(s))
+			(void)scan_take(s, 1);
+	}
+}
+
+static bool
+is_token(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (c <= ' ' || c > '~' ||
+		    strchr("()<>@,;:\\\"/[]?=", c) != NULL)
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* What stands before the next `;`, without a comment behind it and blanks
+ * around it. */
+static struct span
+scan_item(struct scan *s)
+{
+	struct span item = scan_until(s, ";", SIZE_MAX);
+
+	for (size_t i = 1; i < item.len; i++) {
+		if (item.ptr[i] == '(' && is_blank(item.ptr[i - 1])) {
+			item.len = i;
+			break;
+		}
+	}
+	return span_trim(item);
+}
+
+/* A quoted string without its quotes; one without an end goes to the end. */
+static struct span
+scan_quoted(struct scan *s, struct buf *out)
+{
+	buf_clear(out);
+	scan_need(s, '"');
+	while (scan_more(s) && !scan_try(s, '"')) {
+		buf_add(out, scan_until(s, "\"\\", SIZE_MAX));
+		if (scan_try(s, '\\') && scan_more(s))
+			buf_add(out, scan_take(s, 1));
+	}
+	(void)scan_until(s, ";", SIZE_MAX);
+	return buf_span(out);
+}
+
+/* The next parameter; the cursor stands before its `;`.  False at the end. */
+static bool
+scan_param(
+    struct scan *s, struct buf *out, struct span *name, struct span *value)
+{
+	while (scan_try(s, ';')) {
+		skip_comments(s);
+		*name = span_trim(scan_until(s, "=;", SIZE_MAX));
+		if (!scan_try(s, '='))
+			continue;
+		skip_comments(s);
+		*value =
+		    scan_peek(s) == '"' ? scan_quoted(s, out) : scan_item(s);
+		if (name->len > 0)
+			return true;
+	}
+	return false;
+}
+
+/* `each` sees every parameter that is kept; NULL: nobody asks. */
+static void
+put_params(struct put *p, struct scan *s,
+    void (*each)(struct put *, struct span name, struct span value))
+{
+	size_t list = record_list_begin(p->record);
+	struct span name, value;
+	unsigned n = 0;
+
+	while (scan_param(s, &p->value, &name, &value)) {
+		if (n++ == RECORD_PARAMS_MAX) {
+			p->header->cut = true;
+			break;
+		}
+		put_upper(p, name);
+		put_present(p, value);
+		if (each != NULL)
+			each(p, name, value);
+	}
+	record_list_end(p->record, list);
+}
+
+/* ---- the boundary ---- */
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static void
+add_to_boundary(struct mime_header *h, struct span s, bool encoded)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+
+		if (encoded && c == '%' && i + 2 < s.len &&
+		    hex_digit(s.ptr[i + 1]) >= 0 &&
+		    hex_digit(s.ptr[i + 2]) >= 0) {
+			c = (char)(hex_digit(s.ptr[i + 1]) * 16 +
+				   hex_digit(s.ptr[i + 2]));
+			i += 2;
+		}
+		/* One byte too many is enough to tell that it is too long. */
+		if (h->boundary_len < sizeof(h->boundary))
+			h->boundary[h->boundary_len++] = c;
+	}
+}
+
+/* RFC 2231, 4: what is encoded begins with charset'language'. */
+static struct span
+after_charset(struct span s)
+{
+	unsigned quotes = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.ptr[i] == '\'' && ++quotes == 2)
+			return (struct span){ s.ptr + i + 1, s.len - i - 1 };
+	}
+	return s;
+}
+
+/*
+ * BOUNDARY=, or RFC 2231: BOUNDARY*=, BOUNDARY*0=, BOUNDARY*1*=, ...  Pieces
+ * are taken in the order in which they stand; one out of order is passed over.
+ * The form that comes first decides.
+ */
+static void
+take_boundary(struct put *p, struct span name, struct span value)
+{
+	struct scan s = scan_over(name);
+	bool encoded = false;
+	uint64_t number = 0;
+
+	if (!scan_try_word(&s, "BOUNDARY") || p->pieces == whole)
+		return;
+	if (!scan_more(&s)) {
+		if (p->pieces == 0)
+			add_to_boundary(p->header, value, false);
+		p->pieces = whole;
+		return;
+	}
+	scan_need(&s, '*');
+	if (scan_more(&s)) {
+		number = scan_number(&s, RECORD_PARAMS_MAX);
+		encoded = scan_try(&s, '*');
+	} else {
+		encoded = true;
+	}
+	if (!scan_done(&s) || number != p->pieces)
+		return;
+	if (encoded && number == 0)
+		value = after_charset(value);
+	add_to_boundary(p->header, value, encoded);
+	p->pieces++;
+}
+
+/* ---- fields of a part ---- */
+
+/* False: there is no such type (RFC 2045, 5.1). */
+static bool
+scan_type(struct scan *s, struct span *type, struct span *subtype)
+{
+	skip_comments(s);
+	*type = scan_until(s, " \t/;(", SIZE_MAX);
+	skip_comments(s);
+	if (!scan_try(s, '/'))
+		return false;
+	skip_comments(s);
+	*subtype = scan_until(s, " \t;(", SIZE_MAX);
+	return is_token(*type) && is_token(*subtype);
+}
+
+static void
+put_default_charset(struct put *p)
+{
+	size_t list = record_list_begin(p->record);
+
+	record_put_string(p->record, SPAN("CHARSET"));
+	record_put_string(p->record, SPAN("US-ASCII"));
+	record_list_end(p->record, list);
+}
+
+/* Without a type that can be read a part is plain text (RFC 2045, 5.2), in a
+ * digest a message (RFC 2046, 5.1.5). */
+static void
+put_type(struct put *p, bool in_digest)
+{
+	struct mime_header *h = p->header;
+	struct span text, type, subtype;
+	bool given = unfold(p, MIME_FIELD_TYPE, &text);
+	struct scan s = scan_over(text);
+
+	bool known = scan_type(&s, &type, &subtype);
+
+	if (!known) {
+		bool message = in_digest && !given;
+
+		type = message ? SPAN("MESSAGE") : SPAN("TEXT");
+		subtype = message ? SPAN("RFC822") : SPAN("PLAIN");
+	}
+	put_upper(p, type);
+	put_upper(p, subtype);
+	(void)scan_until(&s, ";", SIZE_MAX);
+	if (!scan_more(&s) && !known && span_is(type, "TEXT"))
+		put_default_charset(p);
+	else
+		put_params(p, &s, take_boundary);
+
+	while (
+	    h->boundary_len > 0 && is_blank(h->boundary[h->boundary_len - 1]))
+		h->boundary_len--;
+	if (h->boundary_len > MIME_BOUNDARY_MAX) {
+		h->boundary_len = 0;
+		h->cut = true;
+	}
+	h->digest = span_is_nocase(subtype, "DIGEST");
+	if (span_is_nocase(type, "MULTIPART") && h->boundary_len > 0)
+		h->kind = RECORD_MULTIPART;
+	else if (span_is_nocase(type, "MESSAGE") &&
+		 (span_is_nocase(subtype, "RFC822") ||
+		     span_is_nocase(subtype, "GLOBAL")))
+		h->kind = RECORD_MESSAGE;
+}
+
+/* What is encoded cannot be looked into; a multipart may not be encoded, so one
+ * that says so lies (RFC 2045, 6.4). */
+static void
+put_encoding(struct put *p)
+{
+	struct span text, name;
+	struct scan s;
+
+	(void)unfold(p, MIME_FIELD_ENCODING, &text);
+	s = scan_over(text);
+	skip_comments(&s);
+	name = scan_item(&s);
+	put_upper(p, name.len > 0 ? name : SPAN("7BIT"));
+	if (p->header->kind == RECORD_MESSAGE &&
+	    (span_is_nocase(name, "BASE64") ||
+		span_is_nocase(name, "QUOTED-PRINTABLE")))
+		p->header->kind = RECORD_LEAF;
+}
+
+static void
+put_disposition(struct put *p)
+{
+	struct span text;
+	struct scan s;
+
+	if (unfold(p, MIME_FIELD_DISPOSITION, &text) && text.len > 0) {
+		s = scan_over(text);
+		skip_comments(&s);
+		put_present(p, scan_item(&s));
+		put_params(p, &s, NULL);
+	} else {
+		record_put_string(p->record, NO_SPAN);
+		record_list_end(p->record, record_list_begin(p->record));
+	}
+}
+
+/* RFC 3282: tags with commas between them. */
+static void
+put_languages(struct put *p)
+{
+	size_t list = record_list_begin(p->record);
+	unsigned n = 0;
+	struct span text;
+	struct scan s;
+
+	(void)unfold(p, MIME_FIELD_LANGUAGE, &text);
+	s = scan_over(text);
+	while (scan_more(&s)) {
+		struct span tag;
+
+		skip_comments(&s);
+		tag = span_trim(scan_until(&s, ",(", SIZE_MAX));
+		skip_comments(&s);
+		(void)scan_until(&s, ",", SIZE_MAX);
+		(void)scan_try(&s, ',');
+		if (tag.len == 0)
+			continue;
+		if (n++ == RECORD_PARAMS_MAX) {
+			p->header->cut = true;
+			break;
+		}
+		record_put_string(p->record, NO_SPAN);
+		put_string(p, tag);
+	}
+	record_list_end(p->record, list);
+}
+
+/* ---- the envelope ---- */
+
+static void
+put_address(
+    struct put *p, struct span name, struct span mailbox, struct span host)
+{
+	put_string(p, name);
+	put_string(p, mailbox);
+	put_string(p, host);
+	p->addresses++;
+}
+
+/* RFC 9051, 7.5.2: no host marks the ends of a group, no mailbox either its
+ * last. */
+static void
+put_entry(void *arg, const struct addr_entry *e)
+{
+	struct put *p = arg;
+	unsigned room = RECORD_ADDRESSES_MAX - p->addresses - p->in_group;
+
+	switch (e->kind) {
+	case ADDR_MAILBOX:
+		if (room < 1)
+			break;
+		put_address(p, e->name.len > 0 ? e->name : NO_SPAN,
+		    e->mailbox.len > 0 ? e->mailbox : SPAN(""),
+		    e->host.len > 0 ? e->host : SPAN(""));
+		return;
+	case ADDR_GROUP_START:
+		if (room < 2 || p->in_group)
+			break;
+		put_address(
+		    p, NO_SPAN, e->name.len > 0 ? e->name : SPAN(""), NO_SPAN);
+		p->in_group = true;
+		return;
+	case ADDR_GROUP_END:
+		if (p->in_group) {
+			p->in_group = false;
+			put_address(p, NO_SPAN, NO_SPAN, NO_SPAN);
+		}
+		return;
+	}
+	p->header->cut = true;
+}
+
+/* Several fields of one name are read as one: what a client shows must be all
+ * that a filter sees. */
+static void
+put_addresses(struct put *p, enum mime_field field)
+{
+	static const struct addr_entry end = { .kind = ADDR_GROUP_END };
+	size_t list = record_list_begin(p->record), pos = 0;
+	struct header_field f;
+
+	while (
+	    p->first[field].ptr != NULL && header_next(p->fields, &pos, &f)) {
+		if (mime_field_named(f.name) != field)
+			continue;
+		buf_clear(&p->text);
+		header_unfold(&p->text, f.value);
+		addr_list(buf_span(&p->text), &p->value, put_entry, p);
+		put_entry(p, &end);
+	}
+	record_list_end(p->record, list);
+}
+
+static void
+put_envelope(struct put *p)
+{
+	put_field(p, MIME_FIELD_DATE);
+	put_field(p, MIME_FIELD_SUBJECT);
+	put_field(p, MIME_FIELD_IN_REPLY_TO);
+	put_field(p, MIME_FIELD_MESSAGE_ID);
+	for (int i = 0; i < RECORD_ADDRESS_FIELDS; i++) {
+		bool defaults = i == RECORD_SENDER || i == RECORD_REPLY_TO;
+		size_t list = p->record->len;
+
+		put_addresses(p, (enum mime_field)(MIME_FIELD_FROM + i));
+		if (defaults && p->record->len == list + EMPTY_LIST &&
+		    !p->record->bad) {
+			p->record->len = list;
+			record_put_as_from(p->record);
+		}
+	}
+}
+
+void
+mime_header_put(struct buf *record, struct span fields, bool envelope,
+    bool in_digest, struct mime_header *header)
+{
+	struct put p = {
+		.record = record,
+		.header = header,
+		.fields = fields,
+		.text = BUF_INIT(MIME_FIELD_MAX),
+		.value = BUF_INIT(SCRATCH_MAX),
+	};
+	struct header_field f;
+	size_t pos = 0;
+
+	*header = (struct mime_header){ .kind = RECORD_LEAF };
+	while (header_next(fields, &pos, &f)) {
+		enum mime_field field = mime_field_named(f.name);
+
+		if (p.first[field].ptr == NULL)
+			p.first[field] = f.value.len > 0 ? f.value : SPAN("");
+	}
+	put_type(&p, in_digest);
+	put_encoding(&p);
+	put_field(&p, MIME_FIELD_ID);
+	put_field(&p, MIME_FIELD_DESCRIPTION);
+	put_field(&p, MIME_FIELD_MD5);
+	put_disposition(&p);
+	put_field(&p, MIME_FIELD_LOCATION);
+	put_languages(&p);
+	if (envelope)
+		put_envelope(&p);
+	buf_free(&p.text);
+	buf_free(&p.value);
+}
