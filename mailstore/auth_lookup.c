@@ -1,0 +1,106 @@
+/*
+ * Where mail for an address goes, and who may send as what: questions of the
+ * fronts and the queue, answered from the published directory.
+ */
+#include "mailstore/auth.h"
+
+#include "common/addr.h"
+#include "common/ipc.h"
+#include "common/mem.h"
+#include "common/scan.h"
+#include "common/wire.h"
+
+enum { ADDRESS_MAX = 1000 };
+
+/* The form that is looked up, and whether its domain is one of ours. */
+static enum herr
+canonical_of(const struct auth *a, struct span address, struct buf *out)
+{
+	struct addr addr;
+
+	/* RFC 5321, 4.5.1: <postmaster> alone, in any case. */
+	if (span_is_nocase(address, "postmaster") &&
+	    a->settings->ndomains > 0) {
+		buf_text(out, "postmaster@");
+		buf_text(out, a->settings->domains[0]);
+		return H_OK;
+	}
+	if (!addr_parse(address, true, &addr))
+		return H_INVALID;
+	addr_canonical(out, &addr);
+	if (out->bad)
+		return H_INVALID;
+	return settings_has_domain(a->settings, addr.domain) ? H_OK : H_DENIED;
+}
+
+static void
+put_targets(struct buf *out, const struct directory_target *t, size_t n)
+{
+	wire_put_u16(out, (uint16_t)n);
+	for (size_t i = 0; i < n; i++) {
+		wire_put_u64(out, t[i].account);
+		wire_put_bytes(out, span_of(t[i].address));
+	}
+}
+
+bool
+auth_lookup_rcpt(struct auth_peer *p, struct channel_msg *m)
+{
+	struct auth *a = p->auth;
+	struct buf answer = BUF_INIT(CHANNEL_PAYLOAD_MAX);
+	struct buf canonical = BUF_INIT(ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX);
+	struct wire w = wire_over(m->payload);
+	struct span address = wire_bytes(&w, ADDRESS_MAX);
+	struct directory_target *targets;
+	size_t n = 0;
+	enum herr err;
+
+	if (!wire_end(&w))
+		return false;
+	targets = mem_array(DIRECTORY_TARGETS_MAX, sizeof(*targets));
+	err = canonical_of(a, address, &canonical);
+	if (err == H_OK && a->directory == NULL)
+		err = H_BUSY;
+	if (err == H_OK)
+		err = directory_resolve(
+		    a->directory, buf_span(&canonical), targets, &n);
+	if (err == H_INVALID)
+		err = H_NOTFOUND;
+	else if (err != H_OK && err != H_NOTFOUND && err != H_DENIED)
+		err = H_BUSY; /* ours to mend, theirs to try again */
+	wire_put_u8(&answer, (uint8_t)err);
+	put_targets(&answer, targets, err == H_OK ? n : 0);
+	channel_send(p->channel, IPC_RCPT_IS, m->id, buf_span(&answer));
+	mem_free(&targets);
+	buf_free(&canonical);
+	buf_free(&answer);
+	return true;
+}
+
+bool
+auth_lookup_sender(struct auth_peer *p, struct channel_msg *m)
+{
+	struct auth *a = p->auth;
+	struct buf canonical = BUF_INIT(ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX);
+	struct wire w = wire_over(m->payload);
+	uint64_t account = wire_u64(&w);
+	struct span address = wire_bytes(&w, ADDRESS_MAX);
+	enum herr err;
+	char answer;
+
+	if (!wire_end(&w))
+		return false;
+	err = canonical_of(a, address, &canonical);
+	if (a->directory == NULL)
+		err = H_BUSY;
+	else if (err == H_OK && !directory_may_send_as(a->directory, account,
+				    buf_span(&canonical)))
+		err = H_DENIED;
+	else if (err == H_INVALID)
+		err = H_DENIED;
+	answer = (char)err;
+	channel_send(p->channel, IPC_SENDER_IS, m->id,
+	    (struct span){ &answer, sizeof(answer) });
+	buf_free(&canonical);
+	return true;
+}
