@@ -10,16 +10,16 @@
 
 enum ipc_type {
 	/* ---- parent -> any role ---- */
-	IPC_SETTINGS = 1, /* once, first: the role's settings, see common/settings.h */
+	IPC_SETTINGS = 1, /* once, first: the role's settings, see common/settings.h; id = its account (0: nobody's) */
 	IPC_START,	  /* the last of the parent's opening words: lock yourself in, answer IPC_READY */
 	IPC_PING,	  /* answered by IPC_PONG; no answer for 120 s ends the role */
 	IPC_DRAIN,	  /* finish what you have begun, take nothing new, exit */
-	IPC_PEER,	  /* u8 enum ipc_peer, u64 account (0: none), u64 connection (0: none) -> fd: a channel to another role.  id = that of IPC_WANT_PEER, or 0 */
+	IPC_PEER,	  /* u8 enum ipc_peer, u64 account (0: none), u64 connection (0: none) -> fd: a channel to another role.  To the one who asked (PEER_AUTH, PEER_DELIVER, PEER_QUEUE): id = that of IPC_WANT_PEER.  To the other: id = the parent's number for the process at the other end */
 	IPC_NO_PEER,	  /* u8 enum herr: the answer to IPC_WANT_PEER when there is none */
 
 	/* ---- parent -> front ---- */
 	IPC_LISTENER = 16, /* u8 enum listener_kind -> fd: a bound, listening socket */
-	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd; again after SIGHUP */
+	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd (shared with other roles: pread); again after SIGHUP */
 	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
 	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission) */
 

@@ -11,6 +11,10 @@
  *
  * role_begin() reads from the parent only, up to IPC_START.  Nothing from the
  * network is read before role_lock_in() has returned.
+ *
+ * The program is started as: PROGRAM ROLE DAEMON [ACCOUNT], for instance
+ * "hearth-smtp-front mx smtpd".  A program that plays one role may ignore that;
+ * the words are also what ps(1) shows.  Its environment is empty.
  */
 #ifndef COMMON_ROLE_H
 #define COMMON_ROLE_H
@@ -59,5 +63,8 @@ void role_want_peer(struct role *, uint8_t peer, uint64_t account, void (*got)(v
 void role_want_spool(struct role *, void (*got)(void *arg, enum herr, int fd), void *arg);
 
 const char *role_name(enum role_kind); /* "mx", "account", ... */
+
+/* Where it is linked in, it is called as soon as the role is locked in: how tests look at a role from inside.  No program of Hearth has it. */
+void role_locked_hook(enum role_kind) __attribute__((weak));
 
 #endif
