@@ -15,7 +15,7 @@ struct addr {
 	struct span domain; /* empty for <> and <postmaster> */
 };
 
-/* `local@domain` without angle brackets; domain may be an address literal.  Strict: no source route, no bare CR/LF/NUL, limits above; UTF-8 allowed if `utf8`. */
+/* `local@domain` without angle brackets; domain may be an address literal.  Strict: no source route, no bare CR/LF/NUL, limits above; UTF-8 allowed if `utf8`.  Nothing at all, and "postmaster" alone, are addresses without a domain. */
 bool addr_parse(struct span, bool utf8, struct addr *) MUST_USE;
 /* The form that is compared and looked up: local part unquoted where that changes nothing, ASCII lower case; domain lower case without a final dot. */
 void addr_canonical(struct buf *, const struct addr *);
@@ -32,7 +32,7 @@ struct addr_entry {
 };
 enum { ADDR_LIST_MAX = 10240 }; /* entries read of one field; the rest is left out */
 
-/* Never fails: what cannot be read is passed over to the next comma.  Strings live in `scratch`, valid until it changes. */
+/* Never fails: what cannot be read is passed over to the next comma.  Strings live in `scratch`, which is written anew for each entry. */
 void addr_list(struct span unfolded, struct buf *scratch, void (*each)(void *arg, const struct addr_entry *), void *arg);
 
 #endif

@@ -10,10 +10,10 @@
 struct header_field {
 	struct span name;  /* without the colon and blanks before it */
 	struct span value; /* raw: with folds, without the final line end */
-	struct span whole; /* name to line end, as received */
+	struct span whole; /* name to line end, with it, as received */
 };
 
-/* Walks a header: `*pos` starts at 0; false at the empty line or the end. */
+/* Walks a header: `*pos` starts at 0; false at the empty line or the end, where `*pos` then stands. */
 bool header_next(struct span header, size_t *pos, struct header_field *);
 /* The first field of that name, in any case. */
 bool header_find(struct span header, const char *name, struct header_field *);
