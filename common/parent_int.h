@@ -1,0 +1,124 @@
+/*
+ * The parent from the inside: shared by parent_*.c alone.
+ *
+ *	parent.c          main: options, configuration, signals, the end
+ *	parent_identity.c who we are, where the state is, what we may read
+ *	parent_bind.c     listening sockets
+ *	parent_process.c  roles: start, say the opening words, reap, restart, watch
+ *	parent_serve.c    what roles ask: peers, spool files, logins
+ *	parent_control.c  the tool; systemd
+ */
+#ifndef COMMON_PARENT_INT_H
+#define COMMON_PARENT_INT_H
+
+#include <sys/types.h>
+
+#include "common/channel.h"
+#include "common/parent.h"
+
+enum {
+	PROCESSES_MAX = 2000,
+	LOGINS_MAX = 4000,	  /* waiting for their account role */
+	TICK_MS = 1000,		  /* between looks at what waits */
+	ANSWER_MS = 10 * 1000,	  /* an account role takes a session within that */
+	PING_MS = 30 * 1000,
+	HANGS_MS = 120 * 1000,	  /* no answer to pings for that long: killed */
+	EARLY_MS = 1000,	  /* who dies within that after its start is started later and later */
+	DELAY_FIRST_MS = 50, DELAY_MOST_MS = 5000,
+	END_FRONTS_MS = 6000, END_ALL_MS = 10 * 1000, /* after SIGTERM */
+};
+
+struct bound { /* a listening socket */
+	enum listener_kind kind;
+	int fd;
+};
+
+/* A role of the table: what is known of it whether it runs or not. */
+struct staff {
+	const struct parent_role *role;
+	int program; /* descriptor to execute */
+	int64_t delay_ms; /* 0: it may start at once */
+	int64_t not_before; /* monotonic */
+	struct timer *restart;
+	struct parent *parent;
+};
+
+/* A running (or ending) process. */
+struct process {
+	struct process *next;
+	struct parent *parent;
+	struct staff *staff;
+	uint64_t account; /* 0: of nobody */
+	uint64_t number;  /* never reused */
+	pid_t pid;
+	struct channel *channel; /* NULL: closed; soon reaped */
+	bool ready, ending;
+	int64_t started_ms, heard_ms, given_ms; /* given_ms: when it last got a peer or a session */
+};
+
+/* A login that waits for its account role. */
+struct login {
+	struct login *next;
+	uint64_t front, account_process; /* numbers */
+	uint64_t connection, account;
+	int fd; /* the front's end */
+	int64_t deadline_ms;
+};
+
+struct control; /* parent_control.c */
+
+struct parent {
+	const struct parent_daemon *daemon;
+	struct conf *conf;
+	char *conf_path;
+	int conf_folder; /* the folder of hearth.conf, opened at start: still there when its path is not */
+	struct loop *loop;
+	struct staff *staff;
+	size_t nstaff;
+	struct process *processes;
+	size_t nprocesses;
+	uint64_t last_number;
+	struct bound *bound;
+	size_t nbound;
+	int certificate, key; /* sealed memory; -1: none */
+	struct login *logins;
+	size_t nlogins;
+	struct timer *ping, *tick, *end;
+	bool ending, told_ready;
+	int64_t end_began;
+	struct control *control;
+};
+
+/* ---- parent_identity.c ---- */
+void identity_take(struct parent *);	  /* become `user`, enter the state folder; ends the process if that cannot be */
+bool identity_read_tls(struct parent *);  /* certificate and key into sealed memory; false: said why, nothing changed */
+
+/* ---- parent_bind.c ---- */
+bool bind_all(struct parent *); /* false: said why */
+
+/* ---- parent_process.c ---- */
+void process_open_programs(struct parent *);
+void process_start_all(struct parent *); /* those not on demand */
+/* The one that serves, started if need be; H_BUSY: not now. */
+enum herr process_get(struct parent *, enum role_kind, uint64_t account, struct process **) MUST_USE;
+struct process *process_numbered(struct parent *, uint64_t number);
+void process_drain(struct process *);
+void process_misbehaved(struct process *, const char *why);
+void process_reap(struct parent *);
+void process_ping(struct parent *);
+bool process_is_front(const struct process *);
+void process_settings(struct parent *, struct buf *out); /* payload of IPC_SETTINGS, IPC_LIMITS */
+void process_send_tls(struct process *);
+
+/* ---- parent_serve.c ---- */
+void serve_message(struct process *, struct channel_msg *);
+void serve_gone(struct process *); /* answers whoever waits for it */
+void serve_expire(struct parent *);
+
+/* ---- parent_control.c ---- */
+void control_open(struct parent *); /* the lock, the socket, the watch on the published directory; ends the process if another one runs */
+void control_close(struct parent *);
+void control_queue_says(struct process *, struct channel_msg *); /* the queue's answer to a question of the tool */
+void control_tell_systemd(const char *state);
+
+#endif

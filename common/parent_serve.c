@@ -1,0 +1,342 @@
+/*
+ * What roles ask of their parent: a channel to another role, a file for a large
+ * message, a session for somebody who logged in.  Who may ask what stands in
+ * the daemon's table; whatever else is said ends the one who said it.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/parent_int.h"
+#include "common/wire.h"
+
+/* ---- answers ---- */
+
+static void
+send_error(struct process *to, uint16_t type, uint64_t id, enum herr err)
+{
+	char byte = (char)err;
+
+	if (to->channel != NULL)
+		channel_send(to->channel, type, id, (struct span){ &byte, 1 });
+}
+
+static void
+send_peer(struct process *to, uint64_t id, enum ipc_peer peer, uint64_t account,
+    uint64_t connection, int fd)
+{
+	char bytes[17];
+
+	bytes[0] = (char)peer;
+	put_le64(bytes + 1, account);
+	put_le64(bytes + 9, connection);
+	to->given_ms = clock_mono_ms();
+	if (to->channel != NULL)
+		channel_send_fds(to->channel, IPC_PEER, id,
+		    (struct span){ bytes, sizeof(bytes) }, &fd, 1);
+}
+
+/* ---- peers ---- */
+
+static bool
+account_exists(uint64_t account)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "accounts/%016llx/data.mdb",
+	    (unsigned long long)account);
+	return account != 0 && access(path, F_OK) == 0;
+}
+
+static enum role_kind
+kind_of_peer(uint8_t peer)
+{
+	return peer == PEER_AUTH      ? ROLE_AUTH
+	       : peer == PEER_DELIVER ? ROLE_SMTP_DELIVER
+	                              : ROLE_SMTP_QUEUE;
+}
+
+static void
+want_peer(struct process *r, const struct channel_msg *m)
+{
+	struct wire w = wire_over(m->payload);
+	uint8_t peer = wire_u8(&w);
+	uint64_t account = wire_u64(&w);
+	struct process *other = NULL;
+	enum herr err;
+	int fds[2];
+
+	if (!wire_end(&w) || peer > PEER_QUEUE ||
+	    !(r->staff->role->may_ask & (1U << peer))) {
+		process_misbehaved(r, "asked for a peer it may not have");
+		return;
+	}
+	if (peer == PEER_DELIVER && !account_exists(account))
+		err = H_NOTFOUND;
+	else
+		err =
+		    process_get(r->parent, kind_of_peer(peer), account, &other);
+	if (err == H_OK)
+		err = channel_pair(fds);
+	if (err != H_OK) {
+		send_error(r, IPC_NO_PEER, m->id, err);
+		return;
+	}
+	send_peer(other, r->number,
+	    r->staff->role->kind == ROLE_SMTP_QUEUE ? PEER_QUEUE_ROLE
+						    : PEER_FRONT,
+	    account, 0, fds[0]);
+	send_peer(r, m->id, (enum ipc_peer)peer, account, 0, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* ---- spool ---- */
+
+static int
+unlinked_file(void)
+{
+	char name[] = "spool-XXXXXX";
+	int fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (fd = mkostemp(name, O_CLOEXEC)) >= 0)
+		unlink(name); /* a file system without O_TMPFILE */
+	return fd;
+}
+
+static void
+want_spool(struct process *r, const struct channel_msg *m)
+{
+	char answer = H_OK;
+	int fd;
+
+	if (!r->staff->role->may_spool) {
+		process_misbehaved(r, "asked for a spool file");
+		return;
+	}
+	if ((fd = unlinked_file()) < 0) {
+		log_errno(LOG_ERROR, "spool-failed", "state");
+		send_error(
+		    r, IPC_SPOOL, m->id, errno == ENOSPC ? H_FULL : H_IO);
+		return;
+	}
+	if (r->channel != NULL)
+		channel_send_fds(r->channel, IPC_SPOOL, m->id,
+		    (struct span){ &answer, 1 }, &fd, 1);
+	close(fd);
+}
+
+/* ---- logins ---- */
+
+/* Tells a front how a login ended; `fd` (or -1) stays the caller's. */
+static void
+tell_front(struct parent *p, uint64_t front, uint64_t connection,
+    uint64_t account, enum herr err, int fd)
+{
+	struct process *r = process_numbered(p, front);
+	char bytes[9];
+
+	if (r == NULL)
+		return; /* the client went with it */
+	bytes[0] = (char)err;
+	put_le64(bytes + 1, account);
+	channel_send_fds(r->channel, IPC_LOGGED_IN, connection,
+	    (struct span){ bytes, sizeof(bytes) }, &fd,
+	    err == H_OK && fd >= 0 ? 1 : 0);
+}
+
+static void
+settle(struct parent *p, struct login **at, enum herr err)
+{
+	struct login *l = *at;
+
+	*at = l->next;
+	p->nlogins--;
+	tell_front(p, l->front, l->connection, l->account, err, l->fd);
+	close(l->fd);
+	mem_free(&l);
+}
+
+/* imapd, pop3d: a stream to the account role, which may refuse. */
+static enum herr
+begin_session(
+    struct parent *p, uint64_t front, uint64_t connection, uint64_t account)
+{
+	struct process *role;
+	struct login *l;
+	enum herr err;
+	int fds[2];
+
+	if (p->nlogins >= LOGINS_MAX)
+		return H_BUSY;
+	if (!account_exists(account))
+		return H_NOTFOUND;
+	if ((err = process_get(p, p->daemon->session_role, account, &role)) !=
+	    H_OK)
+		return err;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		fds) != 0)
+		return H_BUSY;
+	role->given_ms = clock_mono_ms();
+	channel_send_fds(
+	    role->channel, IPC_SESSION, connection, NO_SPAN, &fds[0], 1);
+	close(fds[0]);
+	l = mem_alloc(sizeof(*l));
+	*l = (struct login){
+		.next = p->logins,
+		.front = front,
+		.account_process = role->number,
+		.connection = connection,
+		.account = account,
+		.fd = fds[1],
+		.deadline_ms = clock_mono_ms() + ANSWER_MS,
+	};
+	p->logins = l;
+	if (p->nlogins++ == 0)
+		timer_set(p->tick, TICK_MS);
+	return H_OK;
+}
+
+/* smtpd: a channel to the queue that may name outside recipients. */
+static enum herr
+open_queue(
+    struct parent *p, uint64_t front, uint64_t connection, uint64_t account)
+{
+	struct process *queue;
+	enum herr err;
+	int fds[2];
+
+	if ((err = process_get(p, ROLE_SMTP_QUEUE, 0, &queue)) != H_OK ||
+	    (err = channel_pair(fds)) != H_OK)
+		return err;
+	send_peer(queue, front, PEER_QUEUE_LOGIN, account, connection, fds[0]);
+	tell_front(p, front, connection, account, H_OK, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	return H_OK;
+}
+
+static void
+logged_in(struct process *auth, const struct channel_msg *m)
+{
+	struct parent *p = auth->parent;
+	struct wire w = wire_over(m->payload);
+	uint64_t front = wire_u64(&w), account = wire_u64(&w);
+	struct process *r = process_numbered(p, front);
+	enum herr err;
+
+	(void)wire_u32(&w);
+	if (!wire_end(&w) || auth->staff->role->kind != ROLE_AUTH ||
+	    (r != NULL && !process_is_front(r))) {
+		process_misbehaved(auth, "told of a login it cannot know");
+		return;
+	}
+	err = p->daemon->session_role != 0
+	          ? begin_session(p, front, m->id, account)
+	          : open_queue(p, front, m->id, account);
+	if (err != H_OK)
+		tell_front(p, front, m->id, account, err, -1);
+}
+
+static void
+session_taken(struct process *r, const struct channel_msg *m)
+{
+	struct parent *p = r->parent;
+	struct wire w = wire_over(m->payload);
+	uint8_t err = wire_u8(&w);
+
+	if (!wire_end(&w) || err > H_IO) {
+		process_misbehaved(r, "a malformed answer to a session");
+		return;
+	}
+	for (struct login **at = &p->logins; *at != NULL; at = &(*at)->next)
+		if ((*at)->account_process == r->number &&
+		    (*at)->connection == m->id) {
+			settle(p, at, (enum herr)err);
+			return;
+		}
+}
+
+void
+serve_gone(struct process *r)
+{
+	struct login **at = &r->parent->logins;
+
+	while (*at != NULL)
+		if ((*at)->account_process == r->number)
+			settle(r->parent, at, H_BUSY);
+		else
+			at = &(*at)->next;
+}
+
+void
+serve_expire(struct parent *p)
+{
+	struct login **at = &p->logins;
+	int64_t now = clock_mono_ms();
+
+	while (*at != NULL)
+		if ((*at)->deadline_ms < now)
+			settle(p, at, H_BUSY);
+		else
+			at = &(*at)->next;
+}
+
+/* ---- the rest ---- */
+
+/*
+ * It may leave, unless something was given to it lately that it may not have
+ * seen when it said so; then it will say so again.
+ */
+static void
+idle(struct process *r)
+{
+	if (r->staff->role->on_demand &&
+	    clock_mono_ms() - r->given_ms > ANSWER_MS)
+		process_drain(r);
+}
+
+static void
+ready(struct process *r)
+{
+	struct parent *p = r->parent;
+
+	r->ready = true;
+	if (p->told_ready)
+		return;
+	for (size_t i = 0; i < p->nstaff; i++) {
+		struct process *other = NULL;
+
+		if (!p->staff[i].role->on_demand &&
+		    (process_get(p, p->staff[i].role->kind, 0, &other) !=
+			    H_OK ||
+			!other->ready))
+			return;
+	}
+	p->told_ready = true;
+	control_tell_systemd("READY=1");
+	log_event(LOG_INFO, "ready", p->daemon->name);
+}
+
+void
+serve_message(struct process *r, struct channel_msg *m)
+{
+	switch (m->type) {
+	case IPC_READY: ready(r); break;
+	case IPC_PONG: break; /* hearing it is enough */
+	case IPC_IDLE: idle(r); break;
+	case IPC_WANT_PEER: want_peer(r, m); break;
+	case IPC_WANT_SPOOL: want_spool(r, m); break;
+	case IPC_LOGIN: logged_in(r, m); break;
+	case IPC_SESSION_TAKEN: session_taken(r, m); break;
+	case IPC_SESSION_OVER: break;
+	case IPC_CTL_QUEUE_IS: control_queue_says(r, m); break;
+	default: process_misbehaved(r, "said what no role says"); break;
+	}
+}
