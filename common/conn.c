@@ -308,6 +308,7 @@ static void
 finish_on(struct conn *c)
 {
 	bool before = c->shut_done;
+	size_t unsent = conn_unsent(c);
 
 	if (c->handshaking && c->clear_left == 0)
 		conn_io_break(c, "closed in the handshake");
@@ -318,6 +319,8 @@ finish_on(struct conn *c)
 	}
 	if (c->shut_done && !before)
 		conn_deadline(c, LINGER_MS);
+	else if (conn_unsent(c) < unsent)
+		conn_deadline(c, FINISH_MS);
 	for (int n = 0; n < READS_A_TURN; n++) {
 		ssize_t got =
 		    recv(c->fd, conn_io_buffer, sizeof(conn_io_buffer), 0);

@@ -25,7 +25,7 @@ typedef void conn_callback(void *arg, struct conn *, enum conn_event);
 
 struct conn *conn_new(struct loop *, int fd, conn_callback *, void *arg); /* takes fd; makes it non-blocking */
 void conn_free(struct conn **); /* at once; unsent output is lost */
-/* Sends what is left, then frees by itself (at most 10 s later); no more callbacks. */
+/* Sends what is left, then frees by itself (at the latest when the peer has taken nothing for 10 s); no more callbacks. */
 void conn_finish(struct conn **);
 unsigned conn_finishing(void); /* how many of the process are still sending their last words */
 

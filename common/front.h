@@ -26,10 +26,11 @@ struct front_protocol {
 	const char *alpn;   /* or NULL */
 	size_t client_size; /* bytes of the protocol's own state, zeroed, per client */
 	int64_t greeting_ms, idle_ms, login_ms; /* deadlines: TLS handshake; between inputs; from connect to login (0: none) */
+	bool on_demand; /* tells the parent when it has had no client for a minute */
 
 	void (*ready)(struct front *);		      /* after IPC_START, before locking in; may be NULL */
 	void (*greet)(struct client *);		      /* connected (implicit TLS: handshake done) */
-	void (*input)(struct client *);		      /* conn_input() has grown, or the client may go on after an answer */
+	void (*input)(struct client *);		      /* there is input, and the client may go on; take what is there until client_is_busy() */
 	void (*tls_done)(struct client *);	      /* the handshake that front_start_tls() began is done; forget all that was said before */
 	void (*timeout)(struct client *);	      /* say goodbye; the front closes afterwards */
 	void (*refuse)(struct conn *, enum front_refusal); /* one line for a client that is not taken */
@@ -55,7 +56,9 @@ bool client_is_loopback(const struct client *);
 bool client_is_tls(const struct client *);
 bool client_may_login(const struct client *); /* TLS, or plaintext_auth and loopback */
 bool client_is_busy(const struct client *);   /* waits for auth: take no more input */
-void client_close(struct client *);	      /* after what was written is sent */
+void client_close(struct client *);	      /* after what was written is sent; no more callbacks but gone() */
+/* In the midst of something (a message being stored): no goodbye, no deadline, and the end of its input is no end yet.  When let go, input() is called if there is some. */
+void client_hold(struct client *, bool);
 void client_deadline(struct client *, int64_t ms); /* replaces idle_ms until the next input */
 
 void client_start_tls(struct client *); /* after the reply was written; closes if input is waiting (injection) */
