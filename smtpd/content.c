@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/channel.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/record.h"
@@ -18,10 +19,13 @@ enum {
 	    32 * 1024 * 1024, /* by all messages of a process: beyond it only
 	                         small ones stay in memory */
 	SMALL = 64 * 1024,
+	PACKET_SPARE = 1024,
 };
 
-/* What all contents of this process hold in memory: many slow senders of large
- * messages must not add up. */
+/*
+ * What all contents of this process hold in memory: many slow senders of large
+ * messages must not add up.
+ */
 static size_t memory_held;
 
 void
@@ -107,13 +111,22 @@ make_memory_file(struct content *c)
 	return H_IO;
 }
 
+static bool
+fits_packet(const struct content *c, size_t others)
+{
+	size_t len = c->bytes.len + c->record.len;
+
+	return len <= DELIVERY_INLINE_MAX &&
+	       len + others + PACKET_SPARE <= CHANNEL_PAYLOAD_MAX;
+}
+
 enum herr
-content_seal(struct content *c)
+content_seal(struct content *c, size_t others)
 {
 	bool in_memory = c->fd < 0;
 	enum herr err = H_OK;
 
-	if (in_memory && c->bytes.len + c->record.len <= DELIVERY_INLINE_MAX)
+	if (in_memory && fits_packet(c, others))
 		return H_OK;
 	if (in_memory)
 		err = make_memory_file(c);
@@ -121,8 +134,10 @@ content_seal(struct content *c)
 		err = write_bytes(c);
 	if (err == H_OK)
 		err = file_write(c->fd, buf_span(&c->record));
-	/* A reader reads what it is given; the seal only keeps it from changing
-	 * under its hands. */
+	/*
+	 * A reader reads what it is given; the seal only keeps it from
+	 * changing under its hands.
+	 */
 	if (err == H_OK && in_memory &&
 	    fcntl(c->fd, F_ADD_SEALS,
 		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) !=

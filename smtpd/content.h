@@ -26,8 +26,8 @@ enum herr content_grew(struct content *, size_t len) MUST_USE;
 /* All of it is in memory, and that is more than memory should hold. */
 bool content_wants_file(const struct content *);
 enum herr content_set_file(struct content *, int fd) MUST_USE; /* takes fd */
-/* The message is complete and its record is there: what does not fit a packet goes into the descriptor. */
-enum herr content_seal(struct content *) MUST_USE;
+/* The message is complete and its record is there: if both do not fit a packet beside `others` bytes, they go into a descriptor. */
+enum herr content_seal(struct content *, size_t others) MUST_USE;
 
 /* What a packet holds: empty if it is in the descriptor. */
 struct span content_inline_message(const struct content *);

@@ -16,8 +16,10 @@ enum { MAILBOX_MAX = 1000, ADDRESS_MAX = 512 };
 static void
 random_bytes(uint8_t *to, size_t len)
 {
-	/* Up to 256 bytes come whole or, before the pool is ready, late:
-	 * getrandom(2). */
+	/*
+	 * Up to 256 bytes come whole or, before the pool is ready, late:
+	 * getrandom(2).
+	 */
 	if (getrandom(to, len, 0) != (ssize_t)len)
 		PANIC("getrandom");
 }
@@ -34,8 +36,10 @@ delivery_new_trace(char trace[DELIVERY_TRACE_LEN + 1])
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 	uint8_t random[4];
-	/* 50 bits of milliseconds last until the year 37648; 30 random bits
-	 * beside them. */
+	/*
+	 * 50 bits of milliseconds last until the year 37648; 30 random bits
+	 * beside them.
+	 */
 	uint64_t ms = (uint64_t)clock_wall_ms();
 	uint32_t rest;
 
@@ -105,8 +109,10 @@ is_visible(struct span text)
 	return true;
 }
 
-/* An address may hold UTF-8 and blanks (in a quoted local part), never what
- * would break a line or a field of one. */
+/*
+ * An address may hold UTF-8 and blanks (in a quoted local part), never what
+ * would break a line or a field of one.
+ */
 static bool
 is_one_line(struct span text)
 {
@@ -116,8 +122,10 @@ is_one_line(struct span text)
 	return true;
 }
 
-/* Nothing, or whole fields: each line ends in CRLF, none is empty, the first is
- * no continuation. */
+/*
+ * Nothing, or whole fields: each line ends in CRLF, none is empty, the first
+ * is no continuation.
+ */
 static bool
 is_fields(struct span text)
 {

@@ -341,8 +341,10 @@ got_channel(void *arg, enum herr err, int fd)
 		struct parcel *p = list;
 
 		if (err != H_OK) {
-			/* One that was sent before may be stored: no final
-			 * answer then. */
+			/*
+			 * One that was sent before may be stored: no final
+			 * answer then.
+			 */
 			finish(p, p->tries == 0 ? err : H_BUSY, 0);
 			continue;
 		}
@@ -382,8 +384,10 @@ closed(void *arg, struct channel *c)
 		detach(p);
 		next = o;
 		if (o->lost) {
-			/* Any channel to the queue may look up; none but a
-			 * login's may enqueue. */
+			/*
+			 * Any channel to the queue may look up; none but a
+			 * login's may enqueue.
+			 */
 			next = outlet_queue(o->all);
 			p->tries = tries_max(p) - 1;
 		}
@@ -406,8 +410,10 @@ tick(void *arg)
 		next = o->next;
 		if (p == NULL && !o->asking && useless)
 			remove_outlet(o);
-		/* The oldest stands first; one a tick is enough for what should
-		 * not happen. */
+		/*
+		 * The oldest stands first; one a tick is enough for what
+		 * should not happen.
+		 */
 		else if (p != NULL && now - p->since >= PATIENCE_MS)
 			finish(p, H_BUSY, 0);
 	}

@@ -55,7 +55,8 @@ smtp_body_free(struct smtp_body **bp)
 	mem_free(bp);
 }
 
-/* The first fault is the one that is answered; nothing of the message is kept.
+/*
+ * The first fault is the one that is answered; nothing of the message is kept.
  */
 static void
 refuse(struct smtp_body *b, enum smtp_reply why)
@@ -197,7 +198,7 @@ smtp_body_done(const struct smtp_body *b)
 }
 
 enum smtp_reply
-smtp_body_end(struct smtp_body *b)
+smtp_body_end(struct smtp_body *b, size_t others)
 {
 	enum herr err;
 
@@ -210,7 +211,7 @@ smtp_body_end(struct smtp_body *b)
 		return REPLY_LOOP;
 	mime_end(b->mime, &b->content.record);
 	mime_free(&b->mime);
-	if ((err = content_seal(&b->content)) != H_OK)
+	if ((err = content_seal(&b->content, others)) != H_OK)
 		return smtp_reply_for(err);
 	return REPLY_STORED;
 }
@@ -219,4 +220,10 @@ const struct content *
 smtp_body_content(const struct smtp_body *b)
 {
 	return &b->content;
+}
+
+uint64_t
+smtp_body_size(const struct smtp_body *b)
+{
+	return b->came;
 }

@@ -33,8 +33,9 @@ bool smtp_body_wants_file(const struct smtp_body *);
 void smtp_body_file(struct smtp_body *, enum herr, int fd); /* takes fd; an error is remembered for the verdict */
 bool smtp_body_done(const struct smtp_body *);
 
-/* Once, when it is done: REPLY_STORED if it may go on (and then the content is whole, and sealed), else what to answer. */
-enum smtp_reply smtp_body_end(struct smtp_body *);
+/* Once, when it is done: REPLY_STORED if it may go on (and then the content is whole, and sealed beside `others` bytes), else what to answer. */
+enum smtp_reply smtp_body_end(struct smtp_body *, size_t others);
+uint64_t smtp_body_size(const struct smtp_body *); /* what the client sent, for logs */
 const struct content *smtp_body_content(const struct smtp_body *);
 
 #endif

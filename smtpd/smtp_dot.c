@@ -99,8 +99,10 @@ smtp_dot_feed(struct smtp_dot *d, struct span in,
 				f.from = ++p;
 				d->done = true;
 			} else {
-				/* The CR was held back: it might have been the
-				 * end. */
+				/*
+				 * The CR was held back: it might have been the
+				 * end.
+				 */
 				out(arg, SPAN("\r"));
 				d->faults |= DOT_BARE_CR;
 				d->at = DOT_IN_LINE;

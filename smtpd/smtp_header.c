@@ -46,8 +46,10 @@ smtp_header_received(struct buf *b, const struct smtp_trace *t)
 	buf_text(b, "\r\n");
 }
 
-/* Blind copies stay blind (RFC 5322, 3.6.3); Return-Path is for the final
- * delivery to write (RFC 5321, 4.4). */
+/*
+ * Blind copies stay blind (RFC 5322, 3.6.3); Return-Path is for the final
+ * delivery to write (RFC 5321, 4.4).
+ */
 static bool
 is_private(struct span name)
 {

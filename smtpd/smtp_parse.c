@@ -89,8 +89,10 @@ struct parameter {
 	bool has_value;
 };
 
-/* The next "SP keyword [= value]" (RFC 5321, 4.1.2); false at the end or when
- * the cursor went bad. */
+/*
+ * The next "SP keyword [= value]" (RFC 5321, 4.1.2); false at the end or when
+ * the cursor went bad.
+ */
 static bool
 next_parameter(struct scan *s, struct parameter *p)
 {
@@ -169,13 +171,15 @@ smtp_parse_mail(struct span args, unsigned flags, struct smtp_mail_args *mail)
 		return reply;
 	if (!scan_done(&s))
 		return REPLY_BAD_PARAMETER;
-	/* The parameters come first: SMTPUTF8 says what the address may hold.
+	/*
+	 * The parameters come first: SMTPUTF8 says what the address may hold.
 	 */
 	if (mail->path.len == 0)
 		return REPLY_SENDER_OK;
 	if (!mail->utf8 && !(flags & PARSE_UTF8) && !is_ascii(mail->path))
 		return REPLY_NEEDS_UTF8;
-	if (!addr_parse(mail->path, true, &mail->from))
+	if (!addr_parse(mail->path, true, &mail->from) ||
+	    mail->from.domain.len == 0)
 		return REPLY_BAD_SENDER;
 	return REPLY_SENDER_OK;
 }
@@ -196,13 +200,10 @@ smtp_parse_rcpt(struct span args, unsigned flags, struct smtp_rcpt_args *rcpt)
 		return REPLY_BAD_RCPT;
 	if (!(flags & PARSE_UTF8) && !is_ascii(rcpt->path))
 		return REPLY_NEEDS_UTF8;
-	/* RFC 5321, 4.5.1: the one address without a domain. */
-	if (span_is_nocase(rcpt->path, "postmaster")) {
-		rcpt->to = (struct addr){ .local = rcpt->path };
-		return REPLY_RCPT_OK;
-	}
-	return addr_parse(rcpt->path, true, &rcpt->to) ? REPLY_RCPT_OK
-	                                               : REPLY_BAD_RCPT;
+	/* Without a domain: <postmaster> (RFC 5321, 4.5.1), but never <>. */
+	if (rcpt->path.len == 0 || !addr_parse(rcpt->path, true, &rcpt->to))
+		return REPLY_BAD_RCPT;
+	return REPLY_RCPT_OK;
 }
 
 bool

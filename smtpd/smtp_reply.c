@@ -48,7 +48,6 @@ static const struct {
 	[REPLY_NOT_HERE]	  = { 502, "5.5.1", "Not available here" },
 	[REPLY_SEQUENCE]	  = { 503, "5.5.1", "Wrong order of commands" },
 	[REPLY_HELLO_FIRST]	  = { 503, "5.5.1", "Say EHLO first" },
-	[REPLY_NOT_PIPELINED]	  = { 503, "5.5.0", "Wait for the reply to this command" },
 	[REPLY_BAD_HELO]	  = { 501, "5.5.4", "EHLO needs your host name" },
 	[REPLY_BAD_SENDER]	  = { 501, "5.1.7", "Malformed sender address" },
 	[REPLY_BAD_RCPT]	  = { 501, "5.1.3", "Malformed recipient address" },

@@ -1,5 +1,7 @@
-/* Messages between the processes of smtpd: written, read back, and refused when
- * their shape is wrong. */
+/*
+ * Messages between the processes of smtpd: written, read back, and refused
+ * when their shape is wrong.
+ */
 #include "smtpd/delivery.h"
 
 #include <setjmp.h>
