@@ -6,39 +6,14 @@
  * the rest of a longer line can neither be a boundary nor change what the line
  * is.  In a body only lines that begin with "--" are looked at, and only while
  * a multipart is open.
- *
- * Parts are written to the record as soon as their header has ended, which is
- * preorder; what is known only at their end (length, lines, descendants) is
- * filled in then.  Of the parts that have not ended there is a stack, never
- * deeper than RECORD_DEPTH_MAX.
  */
 #include "common/mime.h"
 
-#include "common/header.h"
 #include "common/mem.h"
 #include "common/mime_header.h"
-#include "common/record.h"
-#include "common/scan.h"
+#include "common/mime_tree.h"
 
-enum {
-	LINE_HEAD = 1000, /* RFC 5322, 2.1.1: no legal line is longer */
-	FIRST_LEVELS = 4,
-};
-
-static const uint32_t hash_start = 2166136261U;
-
-/* A part that has not ended. */
-struct level {
-	size_t entry; /* where it stands in the record */
-	unsigned index;
-	enum record_kind kind;
-	bool has_envelope, digest;
-	uint64_t header_start, header_len;
-	uint64_t lines; /* LF before its body */
-	/* Of a multipart whose last part has not been seen; key 0: none. */
-	uint32_t boundary_key;
-	size_t boundary_at, boundary_len;
-};
+enum { LINE_HEAD = 1000 }; /* RFC 5322, 2.1.1: no legal line is longer */
 
 /* What the end of this line brings. */
 enum line {
@@ -67,15 +42,7 @@ struct mime {
 	uint32_t seen;    /* fields of which the first is stored, a bit each */
 	struct buf fields;
 
-	/* The tree. */
-	struct level *levels;
-	unsigned depth, room; /* levels in use, and got */
-	unsigned open;        /* levels with a boundary */
-	struct buf boundaries;
-	struct buf record; /* entries, without the head */
-	unsigned parts;
-	bool full; /* no part is added any more */
-	bool cut;
+	struct mime_tree tree;
 };
 
 static void header_begin(struct mime *);
@@ -87,8 +54,7 @@ mime_new(void)
 
 	m->head = BUF_INIT(LINE_HEAD);
 	m->fields = BUF_INIT(MIME_HEADER_MAX);
-	m->boundaries = BUF_INIT((RECORD_DEPTH_MAX + 1) * MIME_BOUNDARY_MAX);
-	m->record = BUF_INIT(RECORD_MAX - RECORD_HEAD);
+	mime_tree_init(&m->tree);
 	header_begin(m);
 	return m;
 }
@@ -102,9 +68,7 @@ mime_free(struct mime **mp)
 		return;
 	buf_free(&m->head);
 	buf_free(&m->fields);
-	buf_free(&m->boundaries);
-	buf_free(&m->record);
-	mem_free(&m->levels);
+	mime_tree_release(&m->tree);
 	mem_free(mp);
 }
 
@@ -112,124 +76,6 @@ const struct mime_summary *
 mime_summary(const struct mime *m)
 {
 	return &m->summary;
-}
-
-/* ---- the tree ---- */
-
-static struct level *
-top(struct mime *m)
-{
-	return m->depth > 0 ? &m->levels[m->depth - 1] : NULL;
-}
-
-/* Fills in what is known now that the part ends at `end`, with `lines` LF
- * before. */
-static void
-level_end(struct mime *m, const struct level *l, uint64_t end, uint64_t lines)
-{
-	struct record_part part = {
-		.depth = (unsigned)(l - m->levels),
-		.kind = l->kind,
-		.descendants = m->parts - l->index - 1,
-		.header_start = l->header_start,
-		.header_len = l->header_len,
-		.body_len = end - l->header_start - l->header_len,
-		.has_envelope = l->has_envelope,
-	};
-
-	lines -= l->lines;
-	part.body_lines = lines < UINT32_MAX ? (uint32_t)lines : UINT32_MAX;
-	/* A multipart whose boundary never came has nothing to list. */
-	if (part.descendants == 0)
-		part.kind = RECORD_LEAF;
-	record_entry_numbers(&m->record, l->entry, &part);
-}
-
-static void
-leave_levels(struct mime *m, unsigned depth, uint64_t end, uint64_t lines)
-{
-	while (m->depth > depth) {
-		struct level *l = top(m);
-
-		level_end(m, l, end, lines);
-		if (l->boundary_key != 0)
-			m->open--;
-		m->boundaries.len = l->boundary_at;
-		m->depth--;
-	}
-}
-
-static uint32_t
-hash_more(uint32_t hash, struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		hash = (hash ^ (unsigned char)s.ptr[i]) * 16777619U;
-	return hash;
-}
-
-/* Never 0. */
-static uint32_t
-hash_key(uint32_t hash)
-{
-	return hash | 1U << 31;
-}
-
-static struct level *
-new_level(struct mime *m)
-{
-	if (m->depth == m->room) {
-		m->room = m->room == 0 ? FIRST_LEVELS : m->room * 2;
-		m->levels = mem_resize(m->levels, m->room, sizeof(*m->levels));
-	}
-	return &m->levels[m->depth++];
-}
-
-/* Adds the part whose header is at hand, with so many bytes of header and LF
- * before its body; false if it does not fit. */
-static bool
-add_part(struct mime *m, uint64_t header_len, uint64_t lines)
-{
-	const struct level *parent = top(m);
-	struct level l = {
-		.entry = record_entry_begin(&m->record),
-		.index = m->parts,
-		.header_start = m->header_start,
-		.header_len = header_len,
-		.lines = lines,
-		.boundary_at = m->boundaries.len,
-		.has_envelope =
-		    parent == NULL || parent->kind == RECORD_MESSAGE,
-	};
-	struct mime_header h;
-
-	mime_header_put(&m->record, buf_span(&m->fields), l.has_envelope,
-	    parent != NULL && parent->digest && header_len > 0, &h);
-	record_entry_end(&m->record, l.entry);
-	if (m->record.bad) {
-		m->record.len = l.entry;
-		m->record.bad = false;
-		m->full = m->cut = true;
-		return false;
-	}
-	m->cut = m->cut || h.cut;
-	m->parts++;
-	if (h.kind != RECORD_LEAF &&
-	    (m->depth == RECORD_DEPTH_MAX || m->parts == RECORD_PARTS_MAX)) {
-		h.kind = RECORD_LEAF;
-		m->cut = true;
-	}
-	l.kind = h.kind;
-	if (h.kind == RECORD_MULTIPART) {
-		struct span boundary = { h.boundary, h.boundary_len };
-
-		l.digest = h.digest;
-		l.boundary_len = boundary.len;
-		l.boundary_key = hash_key(hash_more(hash_start, boundary));
-		buf_add(&m->boundaries, boundary);
-		m->open++;
-	}
-	*new_level(m) = l;
-	return true;
 }
 
 /* ---- headers ---- */
@@ -252,15 +98,20 @@ static void
 header_end(struct mime *m)
 {
 	bool none = !m->has_field && m->has_other;
-	uint64_t len = none ? 0 : m->line_start - m->header_start;
+	struct mime_start start = {
+		.fields = buf_span(&m->fields),
+		.header_start = m->header_start,
+		.header_len = none ? 0 : m->line_start - m->header_start,
+		.lines = none ? m->header_lines : m->lines,
+	};
 	bool added;
 
 	m->in_header = false;
-	if (m->depth == 0)
-		m->summary.header_len = len;
-	added = add_part(m, len, none ? m->header_lines : m->lines);
+	if (m->tree.depth == 0)
+		m->summary.header_len = start.header_len;
+	added = mime_tree_add(&m->tree, &start);
 	buf_free(&m->fields);
-	if (added && top(m)->kind == RECORD_MESSAGE)
+	if (added && mime_tree_at_message(&m->tree))
 		header_begin(m);
 }
 
@@ -286,7 +137,7 @@ wanted(struct mime *m, enum mime_field field)
 {
 	uint32_t bit = 1U << field;
 	bool first = (m->seen & bit) == 0;
-	bool message = m->depth == 0 || top(m)->kind == RECORD_MESSAGE;
+	bool message = mime_tree_at_message(&m->tree);
 
 	if (field < MIME_FIELD_TYPE || (field >= MIME_FIELD_DATE && !message))
 		return false;
@@ -309,7 +160,7 @@ store(struct mime *m, struct span s)
 		room = MIME_FIELD_MAX - m->field_len;
 	if (s.len > room) {
 		s.len = room;
-		m->cut = true;
+		m->tree.cut = true;
 	}
 	buf_add(&m->fields, s);
 	m->field_len += s.len;
@@ -384,7 +235,7 @@ header_line(struct mime *m, struct span head)
 	field = mime_field_named(name);
 	m->has_field = true;
 	m->storing = wanted(m, field);
-	if (m->depth == 0)
+	if (m->tree.depth == 0)
 		count_field(&m->summary, field);
 	if (m->storing)
 		store_field(m, head);
@@ -392,12 +243,11 @@ header_line(struct mime *m, struct span head)
 
 /* ---- boundaries ---- */
 
-/* Ends what lies inside level `i`, whose boundary begins the line at hand. */
+/* The line at hand is a boundary of that level: what lies inside has ended. */
 static void
-at_boundary(struct mime *m, unsigned i, bool last)
+at_boundary(struct mime *m, unsigned level, bool last)
 {
 	uint64_t end = m->line_start, lines = m->lines;
-	const struct level *l;
 
 	/* Several: a message without an empty line holds one without a byte. */
 	while (m->in_header)
@@ -406,65 +256,15 @@ at_boundary(struct mime *m, unsigned i, bool last)
 	 * The line end before a boundary belongs to it (RFC 2046, 5.1.1),
 	 * unless it already ended a header.
 	 */
-	l = top(m);
-	if (l->header_start + l->header_len < end) {
+	if (mime_tree_body(&m->tree) < end) {
 		end -= m->previous_end;
 		lines--;
 	}
-	leave_levels(m, i + 1, end, lines);
-	if (last) {
-		m->levels[i].boundary_key = 0;
-		m->open--;
-	} else if (m->full || m->parts == RECORD_PARTS_MAX) {
-		m->cut = true;
-	} else {
+	mime_tree_leave(&m->tree, level + 1, end, lines);
+	if (last)
+		mime_tree_close(&m->tree, level);
+	else if (mime_tree_may_add(&m->tree))
 		m->line = LINE_NEW_PART;
-	}
-}
-
-/*
- * Whether the line is a boundary of an open multipart; the innermost wins.  It
- * must be the whole line but for blanks at its end: boundaries that begin with
- * one another are common.
- */
-static bool
-is_boundary(struct mime *m, struct span line)
-{
-	struct span text = { line.ptr + 2, line.len - 2 }, cut;
-	uint32_t key, cut_key = 0;
-
-	while (text.len > 0 &&
-	       strchr(" \t\r\n", text.ptr[text.len - 1]) != NULL &&
-	       text.ptr[text.len - 1] != '\0')
-		text.len--;
-	if (text.len == 0 || text.len > MIME_BOUNDARY_MAX + 2)
-		return false;
-	cut = text;
-	if (text.len > 2 && memcmp(text.ptr + text.len - 2, "--", 2) == 0) {
-		cut.len -= 2;
-		key = hash_more(hash_start, cut);
-		cut_key = hash_key(key);
-		key = hash_key(hash_more(key, SPAN("--")));
-	} else {
-		key = hash_key(hash_more(hash_start, text));
-	}
-	for (unsigned i = m->depth; i-- > 0;) {
-		const struct level *l = &m->levels[i];
-		struct span boundary = { m->boundaries.ptr + l->boundary_at,
-			l->boundary_len };
-
-		if (l->boundary_key == 0)
-			continue;
-		if (l->boundary_key == key && span_same(boundary, text)) {
-			at_boundary(m, i, false);
-			return true;
-		}
-		if (l->boundary_key == cut_key && span_same(boundary, cut)) {
-			at_boundary(m, i, true);
-			return true;
-		}
-	}
-	return false;
 }
 
 /* ---- lines ---- */
@@ -473,9 +273,15 @@ is_boundary(struct mime *m, struct span line)
 static void
 judge(struct mime *m, struct span head, bool whole)
 {
-	if (m->open > 0 && whole && head.len > 2 && head.ptr[0] == '-' &&
-	    head.ptr[1] == '-' && is_boundary(m, head))
+	unsigned level;
+	bool last;
+
+	if (m->tree.open > 0 && whole && head.len > 2 && head.ptr[0] == '-' &&
+	    head.ptr[1] == '-' &&
+	    mime_tree_boundary(&m->tree, head, &level, &last)) {
+		at_boundary(m, level, last);
 		return;
+	}
 	if (m->in_header)
 		header_line(m, head);
 }
@@ -484,7 +290,7 @@ judge(struct mime *m, struct span head, bool whole)
 static bool
 dull(const struct mime *m, struct span s)
 {
-	return !m->in_header && (m->open == 0 || s.ptr[0] != '-');
+	return !m->in_header && (m->tree.open == 0 || s.ptr[0] != '-');
 }
 
 static void
@@ -568,7 +374,8 @@ mime_feed(struct mime *m, struct span piece)
 			lf != NULL ? (size_t)(lf - piece.ptr) + 1 : piece.len };
 
 		note_cr(m, (struct span){ s.ptr, s.len - (lf != NULL) });
-		if (m->in_header && m->depth == 0 && !sum->eight_bit_header)
+		if (m->in_header && m->tree.depth == 0 &&
+		    !sum->eight_bit_header)
 			sum->eight_bit_header = has_eight_bit(s);
 		line_bytes(m, s, lf != NULL);
 		m->line_len += s.len;
@@ -594,10 +401,10 @@ mime_end(struct mime *m, struct buf *record)
 	}
 	while (m->in_header)
 		header_end(m);
-	leave_levels(m, 0, m->line_start, m->lines);
-	head = (struct record){
-		.parts = m->parts, .size = m->summary.size, .cut = m->cut
-	};
+	mime_tree_leave(&m->tree, 0, m->line_start, m->lines);
+	head = (struct record){ .parts = m->tree.parts,
+		.size = m->summary.size,
+		.cut = m->tree.cut };
 	record_put_head(record, &head);
-	buf_add(record, buf_span(&m->record));
+	buf_add(record, buf_span(&m->tree.record));
 }

@@ -10,7 +10,7 @@
 
 #include "common/addr.h"
 #include "common/header.h"
-#include "common/scan.h"
+#include "common/mime_param.h"
 
 /* clang-format off */
 static const struct {
@@ -64,6 +64,7 @@ struct put {
 	struct span first[MIME_FIELDS]; /* raw values; ptr NULL = absent */
 	struct buf text;                /* the field at hand, on one line */
 	struct buf value;   /* of a parameter; strings of addresses */
+	struct buf decoded; /* a piece of the boundary */
 	uint32_t pieces;    /* of the boundary, so far */
 	unsigned addresses; /* in all lists of this envelope */
 	bool in_group;
@@ -123,99 +124,7 @@ put_field(struct put *p, enum mime_field field)
 	put_string(p, text);
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* ---- tokens and parameters (RFC 2045, 5.1) ---- */
-
-/* Blanks and comments; depth is counted, never recursed into. */
-static void
-skip_comments(struct scan *s)
-{
-	unsigned depth = 0;
-
-	for (;;) {
-		int c = scan_peek(s);
-
-		if (c == '(')
-			depth++;
-		else if (c == ')' && depth > 0)
-			depth--;
-		else if (depth == 0 && !is_blank((char)c))
-			return;
-		if (c < 0)
-			return;
-		(void)scan_take(s, 1);
-		if (c == '\\' && scan_more(s))
-			(void)scan_take(s, 1);
-	}
-}
-
-static bool
-is_token(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (c <= ' ' || c > '~' ||
-		    strchr("()<>@,;:\\\"/[]?=", c) != NULL)
-			return false;
-	}
-	return s.len > 0;
-}
-
-/* What stands before the next `;`, without a comment behind it and blanks
- * around it. */
-static struct span
-scan_item(struct scan *s)
-{
-	struct span item = scan_until(s, ";", SIZE_MAX);
-
-	for (size_t i = 1; i < item.len; i++) {
-		if (item.ptr[i] == '(' && is_blank(item.ptr[i - 1])) {
-			item.len = i;
-			break;
-		}
-	}
-	return span_trim(item);
-}
-
-/* A quoted string without its quotes; one without an end goes to the end. */
-static struct span
-scan_quoted(struct scan *s, struct buf *out)
-{
-	buf_clear(out);
-	scan_need(s, '"');
-	while (scan_more(s) && !scan_try(s, '"')) {
-		buf_add(out, scan_until(s, "\"\\", SIZE_MAX));
-		if (scan_try(s, '\\') && scan_more(s))
-			buf_add(out, scan_take(s, 1));
-	}
-	(void)scan_until(s, ";", SIZE_MAX);
-	return buf_span(out);
-}
-
-/* The next parameter; the cursor stands before its `;`.  False at the end. */
-static bool
-scan_param(
-    struct scan *s, struct buf *out, struct span *name, struct span *value)
-{
-	while (scan_try(s, ';')) {
-		skip_comments(s);
-		*name = span_trim(scan_until(s, "=;", SIZE_MAX));
-		if (!scan_try(s, '='))
-			continue;
-		skip_comments(s);
-		*value =
-		    scan_peek(s) == '"' ? scan_quoted(s, out) : scan_item(s);
-		if (name->len > 0)
-			return true;
-	}
-	return false;
-}
+/* ---- parameters ---- */
 
 /* `each` sees every parameter that is kept; NULL: nobody asks. */
 static void
@@ -226,7 +135,7 @@ put_params(struct put *p, struct scan *s,
 	struct span name, value;
 	unsigned n = 0;
 
-	while (scan_param(s, &p->value, &name, &value)) {
+	while (mime_param_next(s, &p->value, &name, &value)) {
 		if (n++ == RECORD_PARAMS_MAX) {
 			p->header->cut = true;
 			break;
@@ -241,48 +150,17 @@ put_params(struct put *p, struct scan *s,
 
 /* ---- the boundary ---- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
+/* One byte too many is enough to tell that it is too long. */
 static void
-add_to_boundary(struct mime_header *h, struct span s, bool encoded)
+add_to_boundary(struct mime_header *h, struct span s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i];
+	size_t room = sizeof(h->boundary) - h->boundary_len;
 
-		if (encoded && c == '%' && i + 2 < s.len &&
-		    hex_digit(s.ptr[i + 1]) >= 0 &&
-		    hex_digit(s.ptr[i + 2]) >= 0) {
-			c = (char)(hex_digit(s.ptr[i + 1]) * 16 +
-				   hex_digit(s.ptr[i + 2]));
-			i += 2;
-		}
-		/* One byte too many is enough to tell that it is too long. */
-		if (h->boundary_len < sizeof(h->boundary))
-			h->boundary[h->boundary_len++] = c;
-	}
-}
-
-/* RFC 2231, 4: what is encoded begins with charset'language'. */
-static struct span
-after_charset(struct span s)
-{
-	unsigned quotes = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] == '\'' && ++quotes == 2)
-			return (struct span){ s.ptr + i + 1, s.len - i - 1 };
-	}
-	return s;
+	if (s.len > room)
+		s.len = room;
+	if (s.len > 0)
+		memcpy(h->boundary + h->boundary_len, s.ptr, s.len);
+	h->boundary_len += s.len;
 }
 
 /*
@@ -301,7 +179,7 @@ take_boundary(struct put *p, struct span name, struct span value)
 		return;
 	if (!scan_more(&s)) {
 		if (p->pieces == 0)
-			add_to_boundary(p->header, value, false);
+			add_to_boundary(p->header, value);
 		p->pieces = whole;
 		return;
 	}
@@ -314,27 +192,16 @@ take_boundary(struct put *p, struct span name, struct span value)
 	}
 	if (!scan_done(&s) || number != p->pieces)
 		return;
-	if (encoded && number == 0)
-		value = after_charset(value);
-	add_to_boundary(p->header, value, encoded);
+	if (encoded) {
+		buf_clear(&p->decoded);
+		mime_param_decode(&p->decoded, value, number == 0);
+		value = buf_span(&p->decoded);
+	}
+	add_to_boundary(p->header, value);
 	p->pieces++;
 }
 
 /* ---- fields of a part ---- */
-
-/* False: there is no such type (RFC 2045, 5.1). */
-static bool
-scan_type(struct scan *s, struct span *type, struct span *subtype)
-{
-	skip_comments(s);
-	*type = scan_until(s, " \t/;(", SIZE_MAX);
-	skip_comments(s);
-	if (!scan_try(s, '/'))
-		return false;
-	skip_comments(s);
-	*subtype = scan_until(s, " \t;(", SIZE_MAX);
-	return is_token(*type) && is_token(*subtype);
-}
 
 static void
 put_default_charset(struct put *p)
@@ -356,7 +223,7 @@ put_type(struct put *p, bool in_digest)
 	bool given = unfold(p, MIME_FIELD_TYPE, &text);
 	struct scan s = scan_over(text);
 
-	bool known = scan_type(&s, &type, &subtype);
+	bool known = mime_param_type(&s, &type, &subtype);
 
 	if (!known) {
 		bool message = in_digest && !given;
@@ -372,8 +239,9 @@ put_type(struct put *p, bool in_digest)
 	else
 		put_params(p, &s, take_boundary);
 
-	while (
-	    h->boundary_len > 0 && is_blank(h->boundary[h->boundary_len - 1]))
+	/* It never ends in a blank (RFC 2046, 5.1.1). */
+	while (h->boundary_len > 0 &&
+	       memchr(" \t", h->boundary[h->boundary_len - 1], 2) != NULL)
 		h->boundary_len--;
 	if (h->boundary_len > MIME_BOUNDARY_MAX) {
 		h->boundary_len = 0;
@@ -398,8 +266,8 @@ put_encoding(struct put *p)
 
 	(void)unfold(p, MIME_FIELD_ENCODING, &text);
 	s = scan_over(text);
-	skip_comments(&s);
-	name = scan_item(&s);
+	mime_param_skip(&s);
+	name = mime_param_item(&s);
 	put_upper(p, name.len > 0 ? name : SPAN("7BIT"));
 	if (p->header->kind == RECORD_MESSAGE &&
 	    (span_is_nocase(name, "BASE64") ||
@@ -415,8 +283,8 @@ put_disposition(struct put *p)
 
 	if (unfold(p, MIME_FIELD_DISPOSITION, &text) && text.len > 0) {
 		s = scan_over(text);
-		skip_comments(&s);
-		put_present(p, scan_item(&s));
+		mime_param_skip(&s);
+		put_present(p, mime_param_item(&s));
 		put_params(p, &s, NULL);
 	} else {
 		record_put_string(p->record, NO_SPAN);
@@ -438,9 +306,9 @@ put_languages(struct put *p)
 	while (scan_more(&s)) {
 		struct span tag;
 
-		skip_comments(&s);
+		mime_param_skip(&s);
 		tag = span_trim(scan_until(&s, ",(", SIZE_MAX));
-		skip_comments(&s);
+		mime_param_skip(&s);
 		(void)scan_until(&s, ",", SIZE_MAX);
 		(void)scan_try(&s, ',');
 		if (tag.len == 0)
@@ -551,6 +419,7 @@ mime_header_put(struct buf *record, struct span fields, bool envelope,
 		.fields = fields,
 		.text = BUF_INIT(MIME_FIELD_MAX),
 		.value = BUF_INIT(SCRATCH_MAX),
+		.decoded = BUF_INIT(MIME_FIELD_MAX),
 	};
 	struct header_field f;
 	size_t pos = 0;
@@ -574,4 +443,5 @@ mime_header_put(struct buf *record, struct span fields, bool envelope,
 		put_envelope(&p);
 	buf_free(&p.text);
 	buf_free(&p.value);
+	buf_free(&p.decoded);
 }
