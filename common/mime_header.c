@@ -13,37 +13,40 @@
 #include "common/mime_param.h"
 
 /* clang-format off */
+#define TEXT(word) { word, sizeof(word) - 1 }
 static const struct {
-	const char	*name;
+	struct span	 name;
 	enum mime_field	 field;
 } names[] = {
-	{ "Received",			MIME_FIELD_RECEIVED },
-	{ "Content-Type",		MIME_FIELD_TYPE },
-	{ "Content-Transfer-Encoding",	MIME_FIELD_ENCODING },
-	{ "Content-ID",			MIME_FIELD_ID },
-	{ "Content-Description",	MIME_FIELD_DESCRIPTION },
-	{ "Content-MD5",		MIME_FIELD_MD5 },
-	{ "Content-Disposition",	MIME_FIELD_DISPOSITION },
-	{ "Content-Location",		MIME_FIELD_LOCATION },
-	{ "Content-Language",		MIME_FIELD_LANGUAGE },
-	{ "Date",			MIME_FIELD_DATE },
-	{ "Subject",			MIME_FIELD_SUBJECT },
-	{ "In-Reply-To",		MIME_FIELD_IN_REPLY_TO },
-	{ "Message-ID",			MIME_FIELD_MESSAGE_ID },
-	{ "From",			MIME_FIELD_FROM },
-	{ "Sender",			MIME_FIELD_SENDER },
-	{ "Reply-To",			MIME_FIELD_REPLY_TO },
-	{ "To",				MIME_FIELD_TO },
-	{ "Cc",				MIME_FIELD_CC },
-	{ "Bcc",			MIME_FIELD_BCC },
+	{ TEXT("Received"),			MIME_FIELD_RECEIVED },
+	{ TEXT("Content-Type"),			MIME_FIELD_TYPE },
+	{ TEXT("Content-Transfer-Encoding"),	MIME_FIELD_ENCODING },
+	{ TEXT("Content-ID"),			MIME_FIELD_ID },
+	{ TEXT("Content-Description"),		MIME_FIELD_DESCRIPTION },
+	{ TEXT("Content-MD5"),			MIME_FIELD_MD5 },
+	{ TEXT("Content-Disposition"),		MIME_FIELD_DISPOSITION },
+	{ TEXT("Content-Location"),		MIME_FIELD_LOCATION },
+	{ TEXT("Content-Language"),		MIME_FIELD_LANGUAGE },
+	{ TEXT("Date"),				MIME_FIELD_DATE },
+	{ TEXT("Subject"),			MIME_FIELD_SUBJECT },
+	{ TEXT("In-Reply-To"),			MIME_FIELD_IN_REPLY_TO },
+	{ TEXT("Message-ID"),			MIME_FIELD_MESSAGE_ID },
+	{ TEXT("From"),				MIME_FIELD_FROM },
+	{ TEXT("Sender"),			MIME_FIELD_SENDER },
+	{ TEXT("Reply-To"),			MIME_FIELD_REPLY_TO },
+	{ TEXT("To"),				MIME_FIELD_TO },
+	{ TEXT("Cc"),				MIME_FIELD_CC },
+	{ TEXT("Bcc"),				MIME_FIELD_BCC },
 };
+#undef TEXT
 /* clang-format on */
 
 enum mime_field
 mime_field_named(struct span name)
 {
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		if (span_is_nocase(name, names[i].name))
+		if (name.len == names[i].name.len &&
+		    span_same_nocase(name, names[i].name))
 			return names[i].field;
 	}
 	return MIME_FIELD_OTHER;
@@ -53,8 +56,8 @@ enum {
 	SCRATCH_MAX = 4 * MIME_FIELD_MAX, /* the strings of one address list */
 	EMPTY_LIST = 4,                   /* bytes */
 };
-static const uint32_t whole =
-    UINT32_MAX; /* the boundary was given in one piece */
+/* Pieces of a boundary that was given in one. */
+static const uint32_t whole = UINT32_MAX;
 
 /* One header on its way into one entry. */
 struct put {
@@ -376,6 +379,7 @@ put_addresses(struct put *p, enum mime_field field)
 	static const struct addr_entry end = { .kind = ADDR_GROUP_END };
 	size_t list = record_list_begin(p->record), pos = 0;
 	struct header_field f;
+	unsigned before;
 
 	while (
 	    p->first[field].ptr != NULL && header_next(p->fields, &pos, &f)) {
@@ -383,8 +387,12 @@ put_addresses(struct put *p, enum mime_field field)
 			continue;
 		buf_clear(&p->text);
 		header_unfold(&p->text, f.value);
+		before = p->addresses;
 		addr_list(buf_span(&p->text), &p->value, put_entry, p);
 		put_entry(p, &end);
+		/* It stops without a word, one before its own limit. */
+		if (p->addresses - before >= ADDR_LIST_MAX - 1)
+			p->header->cut = true;
 	}
 	record_list_end(p->record, list);
 }

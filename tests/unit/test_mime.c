@@ -354,9 +354,9 @@ static const struct {
 	{ "From: a\r\nFrom: b\r\nBcc: c\r\nMessage-Id: d\r\n\r\n", 0, 2, 0, 1, 1, false, false, false, false, 43, 13 },
 	{ "Content-Type: message/rfc822\r\n\r\nFrom: a\r\nBcc: b\r\n\r\n", 0, 0, 0, 0, 0, false, false, false, false, 32, 28 },
 	{ "a: b\n\nc\r\n", 0, 0, 0, 0, 0, false, true, false, false, 6, 4 },
-	{ "a: b\r\n\r\nc\rd\r\n", 0, 0, 0, 0, 0, true, false, false, false, 8, 3 },
-	{ "a: b\r\n\r\nc\r\r\n", 0, 0, 0, 0, 0, true, false, false, false, 8, 2 },
-	{ "a: b\r\n\r\nc\r", 0, 0, 0, 0, 0, true, false, false, false, 8, 2 },
+	{ "a: b\r\n\r\nc\rd\r\n", 0, 0, 0, 0, 0, true, false, false, false, 8, 4 },
+	{ "a: b\r\n\r\nc\r\r\n", 0, 0, 0, 0, 0, true, false, false, false, 8, 4 },
+	{ "a: b\r\n\r\nc\r", 0, 0, 0, 0, 0, true, false, false, false, 8, 4 },
 	{ "a: b\r\n\r\n\r\n\r\n", 0, 0, 0, 0, 0, false, false, false, false, 8, 4 },
 	{ "a: b\r\n\r\nc\x80\r\n", 0, 0, 0, 0, 0, false, false, true, false, 8, 4 },
 	{ "a: \xff\r\n\r\nc\r\n", 0, 0, 0, 0, 0, false, false, true, true, 8, 4 },
@@ -766,8 +766,11 @@ limits_hold(void **state)
 	n = count(wide, strlen(MIXED "\n") + (size_t)4 * RECORD_PARTS_MAX);
 	assert_int_equal(n.parts, RECORD_PARTS_MAX);
 	assert_true(n.cut);
-	n = count(addresses, 1 << 20);
-	assert_int_equal(n.to, RECORD_ADDRESSES_MAX);
+	n = count(addresses, 7 + (size_t)4 * (RECORD_ADDRESSES_MAX - 3));
+	assert_int_equal(n.to, RECORD_ADDRESSES_MAX - 2);
+	assert_false(n.cut);
+	n = count(addresses, MIME_FIELD_MAX - 100);
+	assert_in_range(n.to, RECORD_ADDRESSES_MAX - 1, RECORD_ADDRESSES_MAX);
 	assert_true(n.cut);
 	n = count(address_fields, 1 << 20);
 	assert_int_equal(n.to, RECORD_ADDRESSES_MAX);
