@@ -313,8 +313,6 @@ role_lock_in(struct role *r)
 {
 	dispatch_kept(r);
 	sandbox_enter(r->kind);
-	if (role_locked_hook != NULL)
-		role_locked_hook(r->kind);
 	r->locked = true;
 	channel_send(r->parent, IPC_READY, 0, NO_SPAN);
 	channel_pause(r->parent, false);

@@ -344,4 +344,6 @@ sandbox_enter(enum role_kind kind)
 	err = landlock_deny_all();
 	must(err == H_OK || err == H_NOTFOUND, "landlock");
 	filter_calls(c->sets);
+	if (role_locked_hook != NULL)
+		role_locked_hook(kind);
 }
