@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/landlock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/parent_int.h"
@@ -21,7 +22,11 @@ enum { FILES_MAX = 65536 };
 
 /* ---- the end ---- */
 
-/* Fronts first, so that nobody new comes; then those behind them. */
+/*
+ * Fronts first, so that nobody new comes; then those behind them, whom fronts
+ * need to finish what they have begun.  Account roles at once: it is they who
+ * say goodbye to their sessions, through the fronts.
+ */
 static void
 go_on_ending(struct parent *p)
 {
@@ -35,6 +40,7 @@ go_on_ending(struct parent *p)
 		if (passed >= END_ALL_MS)
 			kill(r->pid, SIGKILL);
 		else if (process_is_front(r) || !fronts ||
+			 r->staff->role->kind == p->daemon->session_role ||
 			 passed >= END_FRONTS_MS)
 			process_drain(r);
 	if (p->processes == NULL)
@@ -239,6 +245,9 @@ parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 	timer_set(p.ping, PING_MS);
 	watch_signals(&p);
 	control_open(&p);
+	if (landlock_abi() == 0)
+		log_event(LOG_WARN, "landlock-missing",
+		    "this kernel has none; seccomp alone locks roles in");
 	process_start_all(&p);
 	loop_run(p.loop);
 

@@ -68,6 +68,22 @@ bind_one(const char *text)
 	return fd;
 }
 
+/* The roles of a parent that was killed may hold its sockets a moment longer
+ * than it. */
+static int
+bind_patiently(const char *text)
+{
+	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	int fd = bind_one(text);
+
+	for (int tries = 0; fd < 0 && errno == EADDRINUSE && tries < 20;
+	     tries++) {
+		nanosleep(&pause, NULL);
+		fd = bind_one(text);
+	}
+	return fd;
+}
+
 bool
 bind_all(struct parent *p)
 {
@@ -75,7 +91,7 @@ bind_all(struct parent *p)
 
 	p->bound = mem_array(d->nlisteners + 1, sizeof(*p->bound));
 	for (size_t i = 0; i < d->nlisteners; i++) {
-		int fd = bind_one(d->listeners[i].text);
+		int fd = bind_patiently(d->listeners[i].text);
 
 		if (fd < 0) {
 			fprintf(stderr, "%s: cannot listen on %s: %s\n",
@@ -85,7 +101,7 @@ bind_all(struct parent *p)
 			return false;
 		}
 		p->bound[p->nbound++] =
-		    (struct bound){ d->listeners[i].kind, fd };
+		    (struct bound){ .kind = d->listeners[i].kind, .fd = fd };
 	}
 	if (p->nbound == 0)
 		fprintf(stderr,

@@ -159,8 +159,8 @@ control_queue_says(struct process *queue, struct channel_msg *m)
 	}
 	for (struct visitor *v = c->visitors; v != NULL; v = v->next)
 		if (v->number == m->id)
-			channel_send(v->channel, IPC_CTL_QUEUE_IS, v->question,
-			    m->payload);
+			channel_send(
+			    v->channel, m->type, v->question, m->payload);
 }
 
 static void

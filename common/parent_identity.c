@@ -6,7 +6,6 @@
  * a path.
  */
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -22,6 +21,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/parent_int.h"
+#include "common/privilege.h"
 
 enum { TLS_FILE_MAX = 256 * 1024 };
 
@@ -79,6 +79,7 @@ identity_take(struct parent *p)
 {
 	const struct conf *conf = p->conf;
 	char *path = mem_string(span_of(p->conf_path));
+	const char *failed;
 
 	p->conf_folder = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mem_free(&path);
@@ -91,10 +92,8 @@ identity_take(struct parent *p)
 	if (access(".", R_OK | W_OK | X_OK) != 0)
 		give_up("state", conf->state,
 		    "is not a folder that this user may write");
-	/* After a change of user this is 0 already, but not for others. */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		give_up("restricting", p->daemon->name, strerror(errno));
+	if ((failed = privilege_drop()) != NULL)
+		give_up("giving up", failed, strerror(errno));
 	umask(077);
 }
 

@@ -23,7 +23,10 @@ enum {
 	ANSWER_MS = 10 * 1000,	  /* an account role takes a session within that */
 	PING_MS = 30 * 1000,
 	HANGS_MS = 120 * 1000,	  /* no answer to pings for that long: killed */
+	STARTS_MS = 900 * 1000,	  /* not ready after that: killed; a start may upgrade a store */
 	EARLY_MS = 1000,	  /* who dies within that after its start is started later and later */
+	LEAVES_MS = 300 * 1000,	  /* told to end, and still there: killed */
+	FORGIVEN_MS = 60 * 1000,  /* after that it counts no more */
 	DELAY_FIRST_MS = 50, DELAY_MOST_MS = 5000,
 	END_FRONTS_MS = 6000, END_ALL_MS = 10 * 1000, /* after SIGTERM */
 };
@@ -31,16 +34,24 @@ enum {
 struct bound { /* a listening socket */
 	enum listener_kind kind;
 	int fd;
+	struct watch *knock; /* for a front on demand that does not run: somebody connects */
 };
 
 /* A role of the table: what is known of it whether it runs or not. */
 struct staff {
 	const struct parent_role *role;
-	int program; /* descriptor to execute */
-	int64_t delay_ms; /* 0: it may start at once */
-	int64_t not_before; /* monotonic */
+	int program;  /* descriptor to execute */
+	bool knocked; /* on demand, and somebody connects */
 	struct timer *restart;
 	struct parent *parent;
+};
+
+/* Who died young, and may not start again at once.  By account: one that cannot be opened holds up nobody else's. */
+struct late {
+	struct late *next;
+	const struct staff *staff;
+	uint64_t account;
+	int64_t delay_ms, not_before;
 };
 
 /* A running (or ending) process. */
@@ -53,7 +64,8 @@ struct process {
 	pid_t pid;
 	struct channel *channel; /* NULL: closed; soon reaped */
 	bool ready, ending;
-	int64_t started_ms, heard_ms, given_ms; /* given_ms: when it last got a peer or a session */
+	int64_t started_ms, heard_ms, ending_ms;
+	int64_t given_ms; /* given_ms: when it last got a peer or a session */
 };
 
 /* A login that waits for its account role. */
@@ -78,6 +90,7 @@ struct parent {
 	struct process *processes;
 	size_t nprocesses;
 	uint64_t last_number;
+	struct late *late;
 	struct bound *bound;
 	size_t nbound;
 	int certificate, key; /* sealed memory; -1: none */

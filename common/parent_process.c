@@ -24,6 +24,7 @@
 enum { PARENT_FD = 3 /* in the role */ };
 
 static void restart_due(void *arg);
+static void start_or_later(struct staff *staff);
 
 /* ---- programs ---- */
 
@@ -229,6 +230,66 @@ start(struct staff *staff, uint64_t account)
 	return r;
 }
 
+/* ---- who died young ---- */
+
+static struct late **
+find_late(const struct staff *staff, uint64_t account)
+{
+	struct late **at = &staff->parent->late;
+
+	while (
+	    *at != NULL && ((*at)->staff != staff || (*at)->account != account))
+		at = &(*at)->next;
+	return at;
+}
+
+static int64_t
+not_before(const struct staff *staff, uint64_t account)
+{
+	const struct late *l = *find_late(staff, account);
+
+	return l != NULL ? l->not_before : 0;
+}
+
+static void
+forget(struct late **at)
+{
+	struct late *l = *at;
+
+	*at = l->next;
+	mem_free(&l);
+}
+
+/* Who dies young is started again later and later, but always again; the first
+ * time at once. */
+static void
+learn_from_death(const struct process *r)
+{
+	struct late **at = &r->parent->late, *l;
+	int64_t now = clock_mono_ms();
+
+	while (*at != NULL)
+		if (now - (*at)->not_before > FORGIVEN_MS)
+			forget(at);
+		else
+			at = &(*at)->next;
+	at = find_late(r->staff, r->account);
+	if (now - r->started_ms >= EARLY_MS || r->ending) {
+		if (*at != NULL)
+			forget(at);
+		return;
+	}
+	if ((l = *at) == NULL) {
+		*at = l = mem_alloc(sizeof(*l)); /* at the end of the list */
+		l->staff = r->staff;
+		l->account = r->account;
+	}
+	l->not_before = now + l->delay_ms;
+	l->delay_ms = l->delay_ms == 0 ? DELAY_FIRST_MS : l->delay_ms * 2;
+	if (l->delay_ms > DELAY_MOST_MS)
+		l->delay_ms = DELAY_MOST_MS;
+}
+
 static struct process *
 serving(const struct staff *staff, uint64_t account)
 {
@@ -255,23 +316,58 @@ process_get(struct parent *p, enum role_kind kind, uint64_t account,
 		account = 0;
 	if ((*out = serving(staff, account)) != NULL)
 		return H_OK;
-	if (clock_mono_ms() < staff->not_before)
+	if (clock_mono_ms() < not_before(staff, account))
 		return H_BUSY;
 	return (*out = start(staff, account)) != NULL ? H_OK : H_BUSY;
+}
+
+/* Somebody connects to a front that does not run: it will find the connection
+ * waiting. */
+static void
+knocked(void *arg, unsigned events)
+{
+	struct staff *staff = arg;
+
+	(void)events;
+	staff->knocked = true;
+	start_or_later(staff);
+}
+
+static void
+listen_for_knocks(struct staff *staff, bool wanted)
+{
+	struct parent *p = staff->parent;
+
+	for (size_t i = 0; i < p->nbound; i++) {
+		struct bound *b = &p->bound[i];
+
+		if ((staff->role->listeners & (1U << b->kind)) == 0)
+			continue;
+		if (b->knock == NULL)
+			b->knock = watch_new(p->loop, b->fd, 0, knocked, staff);
+		watch_set(b->knock, wanted ? LOOP_READ : 0);
+	}
 }
 
 static void
 start_or_later(struct staff *staff)
 {
-	int64_t now = clock_mono_ms();
+	int64_t now = clock_mono_ms(), when = not_before(staff, 0);
+	bool waits = staff->role->on_demand && !staff->knocked;
 
-	if (staff->parent->ending || staff->role->on_demand ||
+	if (staff->parent->ending || staff->role->per_account ||
 	    serving(staff, 0) != NULL)
 		return;
-	if (now < staff->not_before)
-		timer_set(staff->restart, staff->not_before - now);
-	else if (start(staff, 0) == NULL)
+	listen_for_knocks(staff, waits);
+	if (waits)
+		return;
+	if (now < when) {
+		timer_set(staff->restart, when - now);
+	} else if (start(staff, 0) == NULL) {
 		timer_set(staff->restart, DELAY_MOST_MS);
+	} else {
+		staff->knocked = false;
+	}
 }
 
 static void
@@ -305,8 +401,10 @@ process_drain(struct process *r)
 	if (r->ending)
 		return;
 	r->ending = true;
+	r->ending_ms = clock_mono_ms();
 	if (r->channel != NULL)
 		channel_send(r->channel, IPC_DRAIN, 0, NO_SPAN);
+	start_or_later(r->staff); /* the place is free */
 }
 
 static void
@@ -335,24 +433,8 @@ process_misbehaved(struct process *r, const char *why)
 	log_number(&l, "pid", r->pid);
 	log_text(&l, "why", why);
 	log_end(&l);
+	channel_free(&r->channel); /* nothing more is heard of it */
 	kill(r->pid, SIGKILL);
-}
-
-/* Who dies young is started again later and later, but always again. */
-static void
-learn_from_death(const struct process *r)
-{
-	struct staff *s = r->staff;
-	int64_t now = clock_mono_ms();
-
-	if (now - r->started_ms >= EARLY_MS || r->ending) {
-		s->delay_ms = 0;
-		return;
-	}
-	s->not_before = now + s->delay_ms; /* the first time: at once */
-	s->delay_ms = s->delay_ms == 0 ? DELAY_FIRST_MS : s->delay_ms * 2;
-	if (s->delay_ms > DELAY_MOST_MS)
-		s->delay_ms = DELAY_MOST_MS;
 }
 
 static void
@@ -389,13 +471,20 @@ process_reap(struct parent *p)
 		buried(p, pid, status);
 }
 
+static bool
+hangs(const struct process *r, int64_t now)
+{
+	return now - r->heard_ms > (r->ready ? HANGS_MS : STARTS_MS) ||
+	       (r->ending && now - r->ending_ms > LEAVES_MS);
+}
+
 void
 process_ping(struct parent *p)
 {
 	int64_t now = clock_mono_ms();
 
 	for (struct process *r = p->processes; r != NULL; r = r->next) {
-		if (now - r->heard_ms > HANGS_MS) {
+		if (hangs(r, now)) {
 			log_process(LOG_ERROR, "role-hangs", r, "ms",
 			    now - r->heard_ms);
 			kill(r->pid, SIGKILL);

@@ -229,17 +229,22 @@ logged_in(struct process *auth, const struct channel_msg *m)
 	struct wire w = wire_over(m->payload);
 	uint64_t front = wire_u64(&w), account = wire_u64(&w);
 	struct process *r = process_numbered(p, front);
+	uint32_t rights;
 	enum herr err;
 
-	(void)wire_u32(&w);
+	rights = wire_u32(&w);
 	if (!wire_end(&w) || auth->staff->role->kind != ROLE_AUTH ||
 	    (r != NULL && !process_is_front(r))) {
 		process_misbehaved(auth, "told of a login it cannot know");
 		return;
 	}
-	err = p->daemon->session_role != 0
-	          ? begin_session(p, front, m->id, account)
-	          : open_queue(p, front, m->id, account);
+	/* Nobody logs in on port 25, whatever mx has found to say to auth. */
+	if (rights != 0 || (r != NULL && r->staff->role->kind == ROLE_SMTP_MX))
+		err = H_DENIED;
+	else
+		err = p->daemon->session_role != 0
+		          ? begin_session(p, front, m->id, account)
+		          : open_queue(p, front, m->id, account);
 	if (err != H_OK)
 		tell_front(p, front, m->id, account, err, -1);
 }
@@ -251,8 +256,9 @@ session_taken(struct process *r, const struct channel_msg *m)
 	struct wire w = wire_over(m->payload);
 	uint8_t err = wire_u8(&w);
 
-	if (!wire_end(&w) || err > H_IO) {
-		process_misbehaved(r, "a malformed answer to a session");
+	if (!wire_end(&w) || err > H_IO ||
+	    r->staff->role->kind != p->daemon->session_role) {
+		process_misbehaved(r, "an answer to no session");
 		return;
 	}
 	for (struct login **at = &p->logins; *at != NULL; at = &(*at)->next)
@@ -307,6 +313,10 @@ ready(struct process *r)
 {
 	struct parent *p = r->parent;
 
+	if (r->ready) {
+		process_misbehaved(r, "got ready twice");
+		return;
+	}
 	r->ready = true;
 	if (p->told_ready)
 		return;
@@ -335,8 +345,12 @@ serve_message(struct process *r, struct channel_msg *m)
 	case IPC_WANT_SPOOL: want_spool(r, m); break;
 	case IPC_LOGIN: logged_in(r, m); break;
 	case IPC_SESSION_TAKEN: session_taken(r, m); break;
-	case IPC_SESSION_OVER: break;
-	case IPC_CTL_QUEUE_IS: control_queue_says(r, m); break;
+	case IPC_SESSION_OVER:
+		if (r->staff->role->kind != r->parent->daemon->session_role)
+			process_misbehaved(r, "has no sessions");
+		break;
+	case IPC_CTL_QUEUE_IS:
+	case IPC_CTL_OK: control_queue_says(r, m); break;
 	default: process_misbehaved(r, "said what no role says"); break;
 	}
 }

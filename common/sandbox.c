@@ -6,7 +6,6 @@
 #include "common/sandbox.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -25,6 +23,7 @@
 
 #include "common/landlock.h"
 #include "common/log.h"
+#include "common/privilege.h"
 
 /* What a role may be given beyond BASE. */
 enum {
@@ -165,19 +164,6 @@ must(bool done, const char *what)
 		return;
 	log_errno(LOG_ERROR, "cannot-lock-in", what);
 	_exit(1);
-}
-
-static void
-drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
-		0 };
-	struct __user_cap_data_struct none[2];
-
-	memset(none, 0, sizeof(none));
-	must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0,
-	    "ambient capabilities");
-	must(syscall(SYS_capset, &head, none) == 0, "capset");
 }
 
 static void
@@ -330,6 +316,7 @@ void
 sandbox_enter(enum role_kind kind)
 {
 	const struct confinement *c;
+	const char *failed;
 	enum herr err;
 
 	if ((size_t)kind >= COUNT_OF(confinements) ||
@@ -337,9 +324,8 @@ sandbox_enter(enum role_kind kind)
 		PANIC("no such role");
 	c = &confinements[kind];
 	refuse_threads();
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "dumpable");
-	drop_capabilities();
+	failed = privilege_drop();
+	must(failed == NULL, failed);
 	limit_resources(c);
 	err = landlock_deny_all();
 	must(err == H_OK || err == H_NOTFOUND, "landlock");

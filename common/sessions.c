@@ -56,8 +56,11 @@ linger_due(void *arg)
 
 	if (s->ending)
 		role_exit(s->role);
-	if (s->count == 0)
-		role_idle(s->role);
+	if (s->count > 0)
+		return;
+	role_idle(s->role);
+	timer_set(
+	    s->linger, LINGER_MS); /* the parent may have a reason to keep us */
 }
 
 static void
