@@ -105,8 +105,8 @@ quoted_len(struct span s)
 }
 
 /* Labels of letters, digits and inner hyphens; beyond ASCII, U-labels. */
-static bool
-is_domain(struct span s)
+bool
+addr_is_domain(struct span s, bool utf8)
 {
 	size_t start = 0;
 
@@ -120,7 +120,7 @@ is_domain(struct span s)
 			    s.ptr[start] == '-' || s.ptr[i - 1] == '-')
 				return false;
 			start = i + 1;
-		} else if (c < 0x80 && !is_alnum(c) && c != '-')
+		} else if (c < 0x80 ? !is_alnum(c) && c != '-' : !utf8)
 			return false;
 	}
 	return true;
@@ -175,7 +175,7 @@ addr_parse(struct span s, bool utf8, struct addr *addr)
 	if (at == 0 || at > ADDR_LOCAL_MAX || at >= s.len || s.ptr[at] != '@')
 		return false;
 	domain = (struct span){ s.ptr + at + 1, s.len - at - 1 };
-	if (!is_domain(domain) && !is_literal(domain))
+	if (!addr_is_domain(domain, utf8) && !is_literal(domain))
 		return false;
 	*addr = (struct addr){ { s.ptr, at }, domain };
 	return true;

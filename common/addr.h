@@ -17,6 +17,8 @@ struct addr {
 
 /* `local@domain` without angle brackets; domain may be an address literal.  Strict: no source route, no bare CR/LF/NUL, limits above; UTF-8 allowed if `utf8`.  Nothing at all, and "postmaster" alone, are addresses without a domain. */
 bool addr_parse(struct span, bool utf8, struct addr *) MUST_USE;
+/* Labels of letters, digits and inner hyphens with dots between; with `utf8`, U-labels too. */
+bool addr_is_domain(struct span, bool utf8);
 /* The form that is compared and looked up: local part unquoted where that changes nothing, ASCII lower case; domain lower case without a final dot. */
 void addr_canonical(struct buf *, const struct addr *);
 /* The local part without "+tag"; the tag, if any. */
