@@ -11,18 +11,27 @@
 enum decode_encoding { DECODE_IDENTITY, DECODE_QUOTED_PRINTABLE, DECODE_BASE64 };
 enum decode_encoding decode_encoding(struct span name); /* unknown names: identity */
 
+int decode_hex(char); /* the value of a hexadecimal digit in any case, or -1 */
+
 /* Streaming: state between pieces is in the struct. */
 struct decode {
 	enum decode_encoding encoding;
-	unsigned char held[4];
-	unsigned nheld;
-	bool done;
+	unsigned char held[4]; /* the beginning of an escape or of a group */
+	unsigned nheld, nblanks;
+	char blanks[80]; /* longer than any line of quoted-printable */
 };
 void decode_begin(struct decode *, enum decode_encoding);
 void decode_feed(struct decode *, struct span, struct buf *out);
 void decode_end(struct decode *, struct buf *out);
 
-/* Text in `charset` to UTF-8; unknown charsets and bad bytes give U+FFFD for what is not ASCII. ASCII, UTF-8, ISO-8859-1, -15, windows-1252 by own tables; others by iconv if decode_open_charsets() was called before the role locked itself in. */
+/*
+ * Text in `charset` to UTF-8, always well-formed; what means nothing becomes
+ * U+FFFD.  Charsets of one byte a character and UTF-8 by own tables; those of
+ * several (ISO-2022-JP, GB18030, ...) by iconv if decode_open_charsets() was
+ * called before the role locked itself in, else U+FFFD for what is not ASCII.
+ * What calls itself ASCII, or a name nobody knows, is UTF-8 if it can be, and
+ * windows-1252 (unknown names: U+FFFD) if not.
+ */
 void decode_charset(struct buf *out, struct span charset, struct span text);
 void decode_open_charsets(void);
 

@@ -1,6 +1,8 @@
 /* Everything here goes forward over one line of text. */
 #include "common/mime_param.h"
 
+#include "common/decode.h"
+
 static bool
 is_blank(char c)
 {
@@ -103,18 +105,6 @@ mime_param_type(struct scan *s, struct span *type, struct span *subtype)
 	return is_token(*type) && is_token(*subtype);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static struct span
 after_charset(struct span s)
 {
@@ -133,8 +123,9 @@ mime_param_decode(struct buf *b, struct span value, bool first)
 	if (first)
 		value = after_charset(value);
 	for (size_t i = 0; i < value.len; i++) {
-		int high = i + 2 < value.len ? hex_digit(value.ptr[i + 1]) : -1;
-		int low = i + 2 < value.len ? hex_digit(value.ptr[i + 2]) : -1;
+		int high =
+		    i + 2 < value.len ? decode_hex(value.ptr[i + 1]) : -1;
+		int low = i + 2 < value.len ? decode_hex(value.ptr[i + 2]) : -1;
 
 		if (value.ptr[i] == '%' && high >= 0 && low >= 0) {
 			buf_byte(b, (char)(high * 16 + low));
