@@ -149,7 +149,8 @@ struct span store_keyword_name(struct store_txn *, int number); /* empty: none; 
 /* Sets flags absolutely; does nothing (and costs no modseq) if they are the same.  H_NOTFOUND if it is gone. */
 enum herr store_set_flags(struct store_txn *, uint32_t mailbox, uint32_t uid, const struct store_flags *) MUST_USE;
 enum herr store_copy(struct store_txn *, uint32_t mailbox, uint32_t uid, uint32_t to, uint32_t *newuid) MUST_USE; /* H_NOTFOUND, H_QUOTA */
-enum herr store_expunge(struct store_txn *, uint32_t mailbox, uint32_t uid) MUST_USE; /* H_NOTFOUND; a move is copy + expunge in one transaction */
+enum herr store_expunge(struct store_txn *, uint32_t mailbox, uint32_t uid) MUST_USE; /* H_NOTFOUND */
+enum herr store_move(struct store_txn *, uint32_t mailbox, uint32_t uid, uint32_t to, uint32_t *newuid) MUST_USE; /* copy + expunge, but never H_QUOTA */
 
 /* ---- content ---- */
 

@@ -175,30 +175,43 @@ check_length(struct db *db, const struct meta_facts *facts)
 }
 
 static int
+open_handles(struct db *db, MDB_txn *txn, unsigned flags)
+{
+	int rc = mdb_dbi_open(txn, NULL, 0, &db->tree[DB_MAIN]);
+
+	for (unsigned i = 0; rc == 0 && i < DB_TREES_MAX; i++)
+		if (db->shape->trees[i] != NULL)
+			rc = mdb_dbi_open(
+			    txn, db->shape->trees[i], flags, &db->tree[i + 1]);
+	return rc;
+}
+
+/* Trees are made in an environment that has nothing yet; one that lacks a tree
+ * but has others is of a version we do not know. */
+static int
 open_trees(struct db *db)
 {
 	MDB_txn *txn;
-	int rc = MDB_SUCCESS;
+	MDB_stat st = { 0 };
+	int rc;
 
 	/* First only looking: a write waits for whoever writes. */
-	for (unsigned create = 0; create < 2; create++) {
-		if (create && db->published)
-			break;
-		rc =
-		    mdb_txn_begin(db->env, NULL, create ? 0 : MDB_RDONLY, &txn);
-		if (rc != 0)
-			return rc;
-		rc = mdb_dbi_open(txn, NULL, 0, &db->tree[DB_MAIN]);
-		for (unsigned i = 0; rc == 0 && i < DB_TREES_MAX; i++)
-			if (db->shape->trees[i] != NULL)
-				rc = mdb_dbi_open(txn, db->shape->trees[i],
-				    create ? MDB_CREATE : 0, &db->tree[i + 1]);
-		if (rc == 0)
-			return mdb_txn_commit(txn);
-		mdb_txn_abort(txn);
-		if (rc != MDB_NOTFOUND)
-			break;
-	}
+	if ((rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return rc;
+	if ((rc = open_handles(db, txn, 0)) == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	if (rc != MDB_NOTFOUND || db->published)
+		return rc;
+	if ((rc = mdb_txn_begin(db->env, NULL, 0, &txn)) != 0)
+		return rc;
+	if ((rc = mdb_stat(txn, 1, &st)) == 0 && st.ms_entries > 0)
+		rc = open_handles(db, txn, 0) == 0 ? 0 : MDB_VERSION_MISMATCH;
+	else if (rc == 0)
+		rc = open_handles(db, txn, MDB_CREATE);
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
 	return rc;
 }
 

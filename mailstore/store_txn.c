@@ -1,0 +1,257 @@
+/*
+ * Transactions: what they keep while they run, and the one order in which a
+ * commit puts it down.
+ */
+#include "common/log.h"
+#include "common/mem.h"
+#include "mailstore/store_int.h"
+
+struct store_txn *
+store_begin(struct store *st, enum store_mode mode)
+{
+	struct store_txn *t = &st->txn;
+	struct key key = key_account();
+	struct span row;
+
+	assert(!t->open);
+	*t = (struct store_txn){
+		.store = st,
+		.open = true,
+		.write = mode == STORE_WRITE,
+		.db = db_begin(st->db, mode == STORE_WRITE),
+	};
+	if (db_get(t->db, TREE_MAIN, key_span(&key), &row)) {
+		if (!account_get(row, &t->account) ||
+		    t->account.schema != STORE_SCHEMA)
+			txn_corrupt(t, TREE_MAIN, key, "the account's row");
+	} else
+		txn_corrupt(t, TREE_MAIN, key, "the account's row is missing");
+	return t;
+}
+
+enum herr
+store_error(const struct store_txn *t)
+{
+	return db_error(t->db);
+}
+
+uint64_t
+store_modseq(const struct store_txn *t)
+{
+	return t->account.modseq + t->write;
+}
+
+bool
+txn_may_write(struct store_txn *t)
+{
+	assert(t->write);
+	return db_error(t->db) == H_OK;
+}
+
+void
+txn_corrupt(
+    struct store_txn *t, enum store_tree tree, struct key key, const char *why)
+{
+	if (db_error(t->db) == H_OK)
+		db_corrupt(t->db, tree, key_span(&key), why);
+}
+
+void
+txn_put(struct store_txn *t, struct key key, struct span value)
+{
+	t->changed = true;
+	db_put(t->db, TREE_MAILBOX, key_span(&key), value);
+}
+
+bool
+txn_get(struct store_txn *t, struct key key, struct span *value)
+{
+	return db_get(t->db, TREE_MAILBOX, key_span(&key), value);
+}
+
+bool
+txn_delete(struct store_txn *t, struct key key)
+{
+	t->changed = true;
+	return db_delete(t->db, TREE_MAILBOX, key_span(&key));
+}
+
+/* ---- working copies ---- */
+
+static void
+box_write_back(struct store_txn *t, struct box *b)
+{
+	unsigned char row[BOX_ROW_LEN];
+
+	if (!b->changed)
+		return;
+	b->changed = false;
+	box_put(row, &b->row);
+	txn_put(t, key_box(b->id, UINT32_MAX, BOX_STATE),
+	    (struct span){ (char *)row, sizeof row });
+}
+
+static void
+page_write_back(struct store_txn *t, struct page *p)
+{
+	unsigned char row[PAGE_ROW_LEN];
+	struct key key = key_page(p->mailbox, p->number);
+
+	if (!p->changed)
+		return;
+	p->changed = false;
+	if (p->row.count[SET_EXISTS] == 0) {
+		txn_delete(t, key);
+		return;
+	}
+	page_put(row, &p->row);
+	txn_put(t, key, (struct span){ (char *)row, sizeof row });
+}
+
+void
+txn_write_back(struct store_txn *t)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		box_write_back(t, &t->boxes[i]);
+		page_write_back(t, &t->pages[i]);
+	}
+}
+
+struct box *
+txn_new_box(struct store_txn *t, uint32_t mailbox)
+{
+	struct box *b = &t->boxes[t->box_turn++ % SLOTS];
+
+	box_write_back(t, b);
+	*b = (struct box){ .id = mailbox };
+	return b;
+}
+
+struct box *
+txn_box(struct store_txn *t, uint32_t mailbox)
+{
+	struct key key = key_box(mailbox, UINT32_MAX, BOX_STATE);
+	struct span row;
+	struct box_row got;
+	struct box *b;
+
+	if (db_error(t->db) != H_OK || mailbox == 0)
+		return NULL;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (t->boxes[i].id == mailbox)
+			return &t->boxes[i];
+	if (!txn_get(t, key, &row))
+		return NULL;
+	if (!box_get(row, &got)) {
+		txn_corrupt(t, TREE_MAILBOX, key, "state of a mailbox");
+		return NULL;
+	}
+	b = txn_new_box(t, mailbox);
+	b->row = got;
+	return b;
+}
+
+struct page *
+txn_page(struct store_txn *t, uint32_t mailbox, uint32_t number)
+{
+	struct key key = key_page(mailbox, number);
+	struct page *p;
+	struct span row;
+
+	if (db_error(t->db) != H_OK)
+		return NULL;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (t->pages[i].mailbox == mailbox &&
+		    t->pages[i].number == number)
+			return &t->pages[i];
+	p = &t->pages[t->page_turn++ % SLOTS];
+	page_write_back(t, p);
+	*p = (struct page){ 0 };
+	if (txn_get(t, key, &row) && !page_get(row, &p->row))
+		txn_corrupt(t, TREE_MAILBOX, key, "page of a UID set");
+	if (db_error(t->db) != H_OK)
+		return NULL;
+	p->mailbox = mailbox;
+	p->number = number;
+	return p;
+}
+
+void
+txn_forget_mailbox(struct store_txn *t, uint32_t mailbox)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (t->boxes[i].id == mailbox)
+			t->boxes[i] = (struct box){ 0 };
+		if (t->pages[i].mailbox == mailbox)
+			t->pages[i] = (struct page){ 0 };
+	}
+}
+
+/* ---- the end ---- */
+
+static void
+finish(struct store_txn **tp)
+{
+	struct store_txn *t = *tp;
+
+	run_list_free(&t->changes);
+	run_list_free(&t->vanished.list);
+	t->open = false;
+	*tp = NULL;
+}
+
+/* What this process remembers of names and keywords, or of a block, may be of a
+ * state that never was. */
+static void
+forget(struct store_txn *t)
+{
+	body_reader_forget(&t->store->reader);
+	if (!t->caches_used)
+		return;
+	names_forget(t->store);
+	keywords_forget(t->store);
+}
+
+void
+store_abort(struct store_txn **tp)
+{
+	struct store_txn *t = *tp;
+
+	if (t == NULL)
+		return;
+	db_abort(&t->db);
+	if (t->write)
+		forget(t);
+	finish(tp);
+}
+
+enum herr
+store_commit(struct store_txn **tp)
+{
+	struct store_txn *t = *tp;
+	struct store *st = t->store;
+	unsigned char row[ACCOUNT_ROW_LEN];
+	struct key key = key_account();
+	enum herr err = db_error(t->db);
+
+	if (err != H_OK || !t->write || !t->changed) {
+		store_abort(tp);
+		return err;
+	}
+	txn_write_back(t);
+	if (t->logged)
+		change_write(t);
+	account_put(row, &t->account);
+	db_put(t->db, TREE_MAIN, key_span(&key),
+	    (struct span){ (char *)row, sizeof row });
+	err = db_commit(&t->db);
+	if (err != H_OK)
+		forget(t);
+	/* Uploads and housekeeping are nobody's news. */
+	else if (t->logged)
+		notify_wake(st);
+	if (err == H_FULL)
+		st->space_is_short = true;
+	finish(tp);
+	return err;
+}
