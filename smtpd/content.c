@@ -8,6 +8,7 @@
 #include "common/channel.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "common/record.h"
 #include "smtpd/delivery.h"
 
@@ -15,6 +16,7 @@ enum {
 	SLACK = 512 *
 	        1024, /* one read and a held header beyond CONTENT_MEMORY_MAX */
 	WRITE_AT_ONCE = 64 * 1024,
+	PIECE = 64 * 1024,
 	MEMORY_HELD_MAX =
 	    32 * 1024 * 1024, /* by all messages of a process: beyond it only
 	                         small ones stay in memory */
@@ -147,6 +149,32 @@ content_seal(struct content *c, size_t others)
 	}
 	drop_bytes(c);
 	buf_free(&c->record);
+	return err;
+}
+
+enum herr
+content_read(int fd, uint64_t from, uint64_t most,
+    enum herr (*each)(void *arg, struct span piece), void *arg, uint64_t *got)
+{
+	char *piece = mem_alloc(PIECE);
+	enum herr err = H_OK;
+	ssize_t n = 1;
+
+	*got = 0;
+	while (*got < most && n > 0 && err == H_OK) {
+		size_t want =
+		    most - *got < PIECE ? (size_t)(most - *got) : PIECE;
+
+		n = pread(fd, piece, want, (off_t)(from + *got));
+		if (n < 0) {
+			log_errno(LOG_ERROR, "content", "pread");
+			err = H_IO;
+		} else if (n > 0) {
+			*got += (uint64_t)n;
+			err = each(arg, (struct span){ piece, (size_t)n });
+		}
+	}
+	mem_free(&piece);
 	return err;
 }
 

@@ -29,6 +29,13 @@ enum herr content_set_file(struct content *, int fd) MUST_USE; /* takes fd */
 /* The message is complete and its record is there: if both do not fit a packet beside `others` bytes, they go into a descriptor. */
 enum herr content_seal(struct content *, size_t others) MUST_USE;
 
+/*
+ * The other side: bytes [from, from + most) of such a descriptor, piece by
+ * piece, as far as they are there; `got` says how many.  By pread(2), and
+ * believing nothing: whoever sent it may still hold it.
+ */
+enum herr content_read(int fd, uint64_t from, uint64_t most, enum herr (*each)(void *arg, struct span piece), void *arg, uint64_t *got) MUST_USE;
+
 /* What a packet holds: empty if it is in the descriptor. */
 struct span content_inline_message(const struct content *);
 struct span content_inline_record(const struct content *);

@@ -27,6 +27,7 @@ struct outlet {
 	bool lost;   /* a login's channel is gone for good */
 	bool orphan; /* a login's owner is gone */
 	struct parcel *first;
+	size_t load;
 	int64_t used, plenty_until;
 };
 
@@ -136,6 +137,12 @@ outlet_is_lost(const struct outlet *o)
 	return o->lost;
 }
 
+size_t
+outlet_load(const struct outlet *o)
+{
+	return o->load;
+}
+
 bool
 outlet_has_plenty(const struct outlet *o)
 {
@@ -155,6 +162,7 @@ attach(struct outlet *o, struct parcel *p)
 	p->next = NULL;
 	p->link = last;
 	*last = p;
+	o->load++;
 	o->used = clock_mono_ms();
 }
 
@@ -163,6 +171,7 @@ detach(struct parcel *p)
 {
 	if ((*p->link = p->next) != NULL)
 		p->next->link = p->link;
+	p->outlet->load--;
 	p->outlet = NULL;
 }
 

@@ -55,7 +55,8 @@ struct outlet *outlet_login(struct outlets *, int fd);
 void outlet_free(struct outlet **);
 bool outlet_is_lost(const struct outlet *); /* a login's channel is gone: it must log in again */
 
-/* `done` is never called from inside. */
+size_t outlet_load(const struct outlet *); /* parcels without an answer */
+
 void parcel_send(struct outlet *, struct parcel *);
 void parcel_cancel(struct parcel *); /* fine if it is not under way */
 

@@ -1,8 +1,7 @@
 /*
  * The session of one client, and what the files of its commands say to it.
  * Commands come in order and one at a time; one that must wait for somebody
- * returns SMTP_WAIT, and whoever brings the answer goes on with
- * smtp_session_resume().
+ * returns SMTP_WAIT, and whoever brings the answer goes on with smtp_resume().
  */
 #ifndef SMTPD_SMTP_H
 #define SMTPD_SMTP_H
@@ -21,7 +20,7 @@ enum smtp_state {
 
 enum smtp_step {
 	SMTP_DONE,  /* the reply is written: on to the next line */
-	SMTP_WAIT,  /* `waiting` was set, and smtp_session_resume() will be called (or was, if it came of it at once) */
+	SMTP_WAIT,  /* after smtp_wait(): smtp_resume() will be called.  Or auth, or the handshake, is at it (front.h) */
 	SMTP_CLOSE, /* the reply is written, and it was the last */
 };
 
@@ -32,11 +31,6 @@ enum smtp_mode {
 	SMTP_AUTH_PASSWORD,
 	SMTP_AUTH_RESPONSE, /* of another mechanism */
 	SMTP_DATA,
-};
-
-enum {
-	SMTP_IDLE_MS = 5 * 60 * 1000,	/* RFC 5321, 4.5.3.2.7 */
-	SMTP_STORE_MS = 11 * 60 * 1000, /* for a commit: a little more than outlet.c waits */
 };
 
 struct smtp_question; /* to auth, under way */
@@ -54,9 +48,8 @@ struct smtp_session {
 	int64_t patience;      /* ms left for DATA, as of patience_since */
 	int64_t patience_since;
 	enum smtp_mode mode;
-	bool esmtp, waiting, closing;
+	bool esmtp, waiting;
 	bool erred; /* the command that runs was refused */
-	uint8_t auth_failures;
 	uint16_t errors, junk;
 };
 
@@ -72,8 +65,10 @@ void smtp_reset(struct smtp_session *);
 /* Asks auth; `answer` is not called if the client goes meanwhile; an empty payload means that nobody could answer. */
 enum smtp_step smtp_ask(struct smtp_session *, uint16_t type, struct span payload, enum smtp_step (*answer)(struct smtp_session *, struct span payload));
 void smtp_forget_question(struct smtp_session *);
-/* What a session waited for is here, and this came of it. */
-void smtp_session_resume(struct smtp_session *, enum smtp_step);
+/* No more input is taken, no deadline runs, until smtp_resume(). */
+void smtp_wait(struct smtp_session *);
+/* What a session waited for is here, and this came of it.  SMTP_WAIT: it waits for something else now. */
+void smtp_resume(struct smtp_session *, enum smtp_step);
 
 /* ---- commands: `args` is lent until something is said ---- */
 typedef enum smtp_step smtp_command_handler(struct smtp_session *, struct span args);

@@ -8,7 +8,7 @@
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_parse.h"
 
-enum { RESPONSE_MAX = 12288, AUTH_FAILURES_MAX = 3 };
+enum { RESPONSE_MAX = 12288 };
 
 enum smtp_step
 smtp_cmd_starttls(struct smtp_session *s, struct span args)
@@ -25,7 +25,8 @@ smtp_cmd_starttls(struct smtp_session *s, struct span args)
 		smtp_say(s, REPLY_NO_TLS_NOW);
 	} else {
 		smtp_say(s, REPLY_TLS_READY);
-		s->waiting = true;
+		s->waiting =
+		    true; /* until smtp_session.c hears that TLS is there */
 		client_start_tls(s->client);
 		return SMTP_WAIT;
 	}
@@ -82,7 +83,6 @@ begin_login(struct smtp_session *s, bool has_name, struct span name)
 static enum smtp_step
 begin_plain(struct smtp_session *s, bool has_initial, struct span initial)
 {
-	s->waiting = true;
 	client_auth(s->client, SPAN("PLAIN"), has_initial ? initial : NO_SPAN);
 	return SMTP_WAIT;
 }
@@ -158,12 +158,10 @@ smtp_auth_line(struct smtp_session *s, struct span line)
 	if (mode == SMTP_AUTH_NAME) {
 		step = ask_password(s, buf_span(&response));
 	} else if (mode == SMTP_AUTH_PASSWORD) {
-		s->waiting = true;
 		client_auth_password(
 		    s->client, span_of(s->auth_name), buf_span(&response));
 		forget_name(s);
 	} else {
-		s->waiting = true;
 		s->mode = SMTP_COMMANDS;
 		client_auth_step(s->client, buf_span(&response));
 	}
@@ -183,7 +181,6 @@ smtp_auth_challenge(struct client *c, struct span data)
 	buf_byte(&text, '\0');
 	prompt(s, SMTP_AUTH_RESPONSE, text.ptr);
 	buf_free(&text);
-	smtp_session_resume(s, SMTP_DONE);
 }
 
 void
@@ -195,9 +192,7 @@ smtp_auth_logged_in(
 	(void)address;
 	s->account = account;
 	s->queue = outlet_login(smtp_outlets(), queue);
-	s->auth_failures = 0;
 	smtp_say(s, REPLY_LOGGED_IN);
-	smtp_session_resume(s, SMTP_DONE);
 }
 
 static enum smtp_reply
@@ -215,18 +210,9 @@ reply_for(enum herr err, enum auth_failure why)
 	return REPLY_AUTH_LATER;
 }
 
+/* (front.h closes the connection after the third failure) */
 void
 smtp_auth_refused(struct client *c, enum herr err, enum auth_failure why)
 {
-	struct smtp_session *s = client_state(c);
-
-	if (err == H_DENIED && why == AUTH_WRONG)
-		s->auth_failures++;
-	if (s->auth_failures >= AUTH_FAILURES_MAX) {
-		smtp_say(s, REPLY_TOO_MANY_ERRORS);
-		smtp_session_resume(s, SMTP_CLOSE);
-		return;
-	}
-	smtp_say(s, reply_for(err, why));
-	smtp_session_resume(s, SMTP_DONE);
+	smtp_say(client_state(c), reply_for(err, why));
 }

@@ -157,7 +157,7 @@ stored(void *arg, enum herr err, uint64_t queued)
 	if (reply == REPLY_STORED)
 		s->junk = s->errors = 0;
 	smtp_reset(s);
-	smtp_session_resume(s, SMTP_DONE);
+	smtp_resume(s, SMTP_DONE);
 }
 
 static enum smtp_step
@@ -178,8 +178,7 @@ end_of_data(struct smtp_session *s)
 		smtp_say(s, REPLY_GOING_DOWN);
 		return SMTP_CLOSE;
 	}
-	client_deadline(s->client, SMTP_STORE_MS);
-	s->waiting = true;
+	smtp_wait(s);
 	smtp_mail_store(m, smtp_outlets(), s->queue, stored);
 	return SMTP_WAIT;
 }
@@ -196,14 +195,14 @@ got_file(void *arg, enum herr err, int fd)
 	if (m->session == NULL)
 		smtp_mail_leave(&m);
 	else
-		smtp_session_resume(m->session, SMTP_DONE);
+		smtp_resume(m->session, SMTP_DONE);
 }
 
 static enum smtp_step
 ask_for_file(struct smtp_session *s)
 {
 	s->mail->wants_file = true;
-	s->waiting = true;
+	smtp_wait(s);
 	role_want_spool(front_role(client_front(s->client)), got_file, s->mail);
 	return SMTP_WAIT;
 }

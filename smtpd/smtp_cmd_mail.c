@@ -137,11 +137,11 @@ room_is(void *arg, enum herr err, uint64_t room)
 	if (err == H_OK && room < need)
 		err = H_QUOTA;
 	if (err != H_OK) {
-		smtp_session_resume(s, refuse_rcpt(s, refusal_for(err)));
+		smtp_resume(s, refuse_rcpt(s, refusal_for(err)));
 		return;
 	}
 	m->checked++;
-	smtp_session_resume(s, check_room(s));
+	smtp_resume(s, check_room(s));
 }
 
 /*
@@ -164,7 +164,7 @@ check_room(struct smtp_session *s)
 		m->parcel = (struct parcel){
 			.kind = PARCEL_ROOM, .done = room_is, .arg = m
 		};
-		s->waiting = true;
+		smtp_wait(s);
 		parcel_send(o, &m->parcel);
 		return SMTP_WAIT;
 	}

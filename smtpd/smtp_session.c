@@ -17,6 +17,7 @@ enum {
 	PENALTY_MS = 1000,
 	HANDSHAKE_MS = 10 * 1000,
 	LOGIN_MS = 60 * 1000,
+	IDLE_MS = 5 * 60 * 1000, /* RFC 5321, 4.5.3.2.7 */
 };
 
 static struct outlets *outlets; /* of this process */
@@ -77,15 +78,10 @@ next_line(struct smtp_session *s, enum smtp_step *step)
 
 /* ---- steps ---- */
 
-static void go_on(struct smtp_session *);
-
 static void
 penalty_over(void *arg)
 {
-	struct smtp_session *s = arg;
-
-	s->waiting = false;
-	go_on(s);
+	smtp_resume(arg, SMTP_DONE);
 }
 
 static void
@@ -95,7 +91,7 @@ punish(struct smtp_session *s)
 		s->penalty = timer_new(
 		    front_loop(client_front(s->client)), penalty_over, s);
 	timer_set(s->penalty, PENALTY_MS);
-	s->waiting = true;
+	smtp_wait(s);
 }
 
 static enum smtp_step
@@ -114,7 +110,7 @@ count_error(struct smtp_session *s, enum smtp_step step)
 	return step;
 }
 
-/* False when the session is over: nothing of it may be touched any more. */
+/* False when the session is over. */
 static bool
 take_step(struct smtp_session *s, enum smtp_step step)
 {
@@ -124,7 +120,6 @@ take_step(struct smtp_session *s, enum smtp_step step)
 		step = count_error(s, step);
 	if (step == SMTP_DONE)
 		return true;
-	s->closing = true;
 	client_close(s->client);
 	return false;
 }
@@ -133,18 +128,20 @@ take_step(struct smtp_session *s, enum smtp_step step)
 static void
 expect_line(struct smtp_session *s)
 {
-	int64_t left = SMTP_IDLE_MS - (clock_mono_ms() - s->line_since);
+	int64_t left = IDLE_MS - (clock_mono_ms() - s->line_since);
 
 	client_deadline(s->client, left > 0 ? left : 1);
 }
 
+/* There is input, or there may be. */
 static void
-go_on(struct smtp_session *s)
+input(struct client *c)
 {
-	struct conn *conn = client_conn(s->client);
+	struct smtp_session *s = client_state(c);
+	struct conn *conn = client_conn(c);
 	enum smtp_step step;
 
-	while (!s->waiting && !s->closing && !conn_full(conn)) {
+	while (!s->waiting && !client_is_busy(c) && !conn_full(conn)) {
 		if (s->mode == SMTP_DATA) {
 			if (conn_input(conn).len == 0)
 				return;
@@ -159,14 +156,15 @@ go_on(struct smtp_session *s)
 }
 
 void
-smtp_session_resume(struct smtp_session *s, enum smtp_step step)
+smtp_resume(struct smtp_session *s, enum smtp_step step)
 {
 	if (step == SMTP_WAIT)
 		return;
 	s->waiting = false;
 	s->line_since = clock_mono_ms();
-	if (take_step(s, step))
-		go_on(s);
+	/* Let go, the front calls input() again, at the end of this turn. */
+	if (take_step(s, step) && !s->waiting)
+		client_hold(s->client, false);
 }
 
 /* ---- what the front says ---- */
@@ -185,17 +183,6 @@ greet(struct client *c)
 	buf_text(out, " ESMTP Hearth\r\n");
 }
 
-static void
-input(struct client *c)
-{
-	struct smtp_session *s = client_state(c);
-
-	/* What comes while a commit is awaited must not shorten its time. */
-	if (s->waiting && s->mail != NULL && s->mail->parcel.outlet != NULL)
-		client_deadline(c, SMTP_STORE_MS);
-	go_on(s);
-}
-
 /* RFC 3207, 4.2: forget all that was said before. */
 static void
 tls_done(struct client *c)
@@ -205,7 +192,8 @@ tls_done(struct client *c)
 	smtp_reset(s);
 	mem_free(&s->helo);
 	s->esmtp = false;
-	smtp_session_resume(s, SMTP_DONE);
+	s->waiting = false;
+	s->line_since = clock_mono_ms();
 }
 
 static void
@@ -247,16 +235,16 @@ gone(struct client *c)
 	mem_free(&s->auth_name);
 }
 
-#define SAME_FOR_BOTH                                                         \
-	.daemon = "smtpd", .alpn = "smtp",                                    \
-	.client_size = sizeof(struct smtp_session),                           \
-	.greeting_ms = HANDSHAKE_MS, .idle_ms = SMTP_IDLE_MS, .ready = ready, \
-	.greet = greet, .input = input, .tls_done = tls_done,                 \
-	.timeout = timeout, .refuse = refuse, .goodbye = goodbye,             \
-	.gone = gone, .challenge = smtp_auth_challenge,                       \
+#define SAME_FOR_BOTH                                                    \
+	.daemon = "smtpd", .alpn = "smtp",                               \
+	.client_size = sizeof(struct smtp_session),                      \
+	.greeting_ms = HANDSHAKE_MS, .idle_ms = IDLE_MS, .ready = ready, \
+	.greet = greet, .input = input, .tls_done = tls_done,            \
+	.timeout = timeout, .refuse = refuse, .goodbye = goodbye,        \
+	.gone = gone, .challenge = smtp_auth_challenge,                  \
 	.logged_in = smtp_auth_logged_in, .refused = smtp_auth_refused
 
 const struct front_protocol smtp_mx = { .role = ROLE_SMTP_MX, SAME_FOR_BOTH };
 const struct front_protocol smtp_submission = {
-	.role = ROLE_SMTP_SUBMISSION, .login_ms = LOGIN_MS, SAME_FOR_BOTH
+	.role = ROLE_SMTP_SUBMISSION, .login_ms = LOGIN_MS, .on_demand = true, SAME_FOR_BOTH
 };

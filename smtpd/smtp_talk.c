@@ -47,6 +47,13 @@ smtp_say(struct smtp_session *s, enum smtp_reply reply)
 	smtp_say_more(s, reply, NULL);
 }
 
+void
+smtp_wait(struct smtp_session *s)
+{
+	s->waiting = true;
+	client_hold(s->client, true);
+}
+
 /* ---- questions to auth ---- */
 
 static void
@@ -57,7 +64,7 @@ answered(void *arg, struct span payload)
 
 	if (s != NULL) {
 		s->question = NULL;
-		smtp_session_resume(s, q->answer(s, payload));
+		smtp_resume(s, q->answer(s, payload));
 	}
 	mem_free(&q);
 }
@@ -71,7 +78,7 @@ smtp_ask(struct smtp_session *s, uint16_t type, struct span payload,
 	q->session = s;
 	q->answer = answer;
 	s->question = q;
-	s->waiting = true;
+	smtp_wait(s);
 	front_ask_auth(client_front(s->client), type, payload, answered, q);
 	return SMTP_WAIT;
 }
