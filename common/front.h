@@ -40,7 +40,7 @@ struct front_protocol {
 	void (*challenge)(struct client *, struct span data);
 	/* Logged in.  imapd, pop3d: write the tagged reply; when it returns the relay begins, with what is left of the input.  smtpd: `queue` is a channel's descriptor, now the callee's (-1 otherwise). */
 	void (*logged_in)(struct client *, struct span address, uint64_t account, int queue);
-	/* H_DENIED with `why`, or H_BUSY / H_LIMIT from the account role or parent. */
+	/* H_DENIED with `why` (AUTH_BUSY: our fault), or H_BUSY / H_LIMIT / ... from the account role or parent.  The front closes after the third guess. */
 	void (*refused)(struct client *, enum herr, enum auth_failure why);
 };
 

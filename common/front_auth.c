@@ -71,7 +71,8 @@ static void
 refuse(struct client *c, enum herr err, enum auth_failure why)
 {
 	login_free(&c->login);
-	if (err == H_DENIED)
+	/* Neither trouble of ours nor a mechanism that we lack is a guess. */
+	if (err == H_DENIED && why != AUTH_BUSY && why != AUTH_NO_MECHANISM)
 		c->failures++;
 	front_client_alarm(c);
 	c->front->protocol->refused(c, err, why);
@@ -174,7 +175,7 @@ front_auth_timeout(struct client *c)
 	    c->login->state == LOGIN_PARENT ? "no session" : "no answer");
 	log_end(&l);
 	cancel(c);
-	refuse(c, H_BUSY, AUTH_BUSY);
+	refuse(c, H_DENIED, AUTH_BUSY);
 	client_close(c);
 }
 
@@ -184,7 +185,7 @@ front_auth_go_on(struct client *c)
 	if (c->login == NULL)
 		return;
 	if (c->login->state == LOGIN_LOST)
-		refuse(c, H_BUSY, AUTH_BUSY);
+		refuse(c, H_DENIED, AUTH_BUSY);
 	else
 		decide(c);
 }
@@ -260,7 +261,7 @@ take_failed(struct client *c, struct span payload)
 
 	if (!wire_end(&w) || why < AUTH_WRONG || why > AUTH_BUSY)
 		return false;
-	refuse(c, why == AUTH_BUSY ? H_BUSY : H_DENIED, (enum auth_failure)why);
+	refuse(c, H_DENIED, (enum auth_failure)why);
 	return true;
 }
 
