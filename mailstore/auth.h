@@ -61,7 +61,7 @@ struct auth_peer {
 
 /* ---- auth.c ---- */
 
-/* Takes what was opened (`directory` may be NULL); makes the threads.  Before locking in. */
+/* Takes what was opened (`directory` may be NULL).  Before locking in. */
 struct auth *auth_new(struct loop *, const struct settings *, const char *service, struct directory *, struct auth_throttle *);
 void auth_free(struct auth **);
 void auth_add_peer(struct auth *, int fd, uint64_t id, uint8_t kind); /* takes fd */

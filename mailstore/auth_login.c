@@ -55,6 +55,7 @@ static const struct outcome {
 	UNKNOWN_USER   = { AUTH_WRONG,        "login-failed", "unknown-user" },
 	NO_PASSWORD    = { AUTH_WRONG,        "login-failed", "no-password-set" },
 	OTHER_IDENTITY = { AUTH_WRONG,        "login-failed", "authorization-identity" },
+	UNUSABLE       = { AUTH_WRONG,        "login-failed", "unusable-password" },
 	MALFORMED      = { AUTH_MALFORMED,    "login-failed", "malformed" },
 	THROTTLED      = { AUTH_THROTTLED,    "login-failed", "throttled" },
 	NO_MECHANISM   = { AUTH_NO_MECHANISM, "login-refused", "no-such-mechanism" },
@@ -307,6 +308,17 @@ is_name(struct span name)
 	return true;
 }
 
+/* The name as the client wrote it, if it is one. */
+static bool
+take_name(struct auth_login *l, struct span name)
+{
+	if (!is_name(name))
+		return false;
+	memcpy(l->name, name.ptr, name.len);
+	l->name[name.len] = '\0';
+	return true;
+}
+
 static void
 decide(struct auth_login *l)
 {
@@ -317,12 +329,10 @@ decide(struct auth_login *l)
 
 	auth_sasl_result(l->sasl, &name, &password, &authzid);
 	auth_throttle_peer(a->throttle, l->address, &from);
-	if (is_name(name)) {
-		memcpy(l->name, name.ptr, name.len);
-		l->name[name.len] = 0;
-	}
-	if (!is_name(name) || !auth_sasl_prepare(password, &prepared))
+	if (!take_name(l, name))
 		fail(l, &MALFORMED);
+	else if (!auth_sasl_prepare(password, &prepared))
+		fail(l, &UNUSABLE);
 	else if (auth_throttle_blocked(a->throttle, &from, clock_wall()))
 		fail(l, &THROTTLED);
 	else if (a->directory == NULL || find_account(a, l) != H_OK)
@@ -384,6 +394,7 @@ auth_login_done(void *arg, struct auth_job *job)
 static void
 take_step(struct auth_login *l, enum auth_sasl_step step, struct span challenge)
 {
+	struct span name, password, authzid;
 	struct buf out = BUF_INIT(1024);
 
 	switch (step) {
@@ -394,6 +405,10 @@ take_step(struct auth_login *l, enum auth_sasl_step step, struct span challenge)
 		buf_free(&out);
 		break;
 	case AUTH_SASL_PASSWORD: decide(l); break;
+	case AUTH_SASL_UNUSABLE:
+		auth_sasl_result(l->sasl, &name, &password, &authzid);
+		fail(l, take_name(l, name) ? &UNUSABLE : &MALFORMED);
+		break;
 	case AUTH_SASL_MALFORMED: fail(l, &MALFORMED); break;
 	}
 }

@@ -7,7 +7,6 @@
 #include "common/addr.h"
 #include "common/ipc.h"
 #include "common/mem.h"
-#include "common/scan.h"
 #include "common/wire.h"
 
 enum { ADDRESS_MAX = 1000 };
@@ -18,16 +17,15 @@ canonical_of(const struct auth *a, struct span address, struct buf *out)
 {
 	struct addr addr;
 
-	/* RFC 5321, 4.5.1: <postmaster> alone, in any case. */
-	if (span_is_nocase(address, "postmaster") &&
-	    a->settings->ndomains > 0) {
-		buf_text(out, "postmaster@");
-		buf_text(out, a->settings->domains[0]);
-		return H_OK;
-	}
-	if (!addr_parse(address, true, &addr))
+	if (!addr_parse(address, true, &addr) || addr.local.len == 0)
 		return H_INVALID;
 	addr_canonical(out, &addr);
+	/* RFC 5321, 4.5.1: <postmaster> alone. */
+	if (addr.domain.len == 0 && a->settings->ndomains > 0) {
+		addr.domain = span_of(a->settings->domains[0]);
+		buf_byte(out, '@');
+		buf_add(out, addr.domain);
+	}
 	if (out->bad)
 		return H_INVALID;
 	return settings_has_domain(a->settings, addr.domain) ? H_OK : H_DENIED;

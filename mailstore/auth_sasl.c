@@ -130,6 +130,8 @@ auth_sasl_step(
 		return AUTH_SASL_PASSWORD;
 	if (result == GSASL_MALLOC_ERROR)
 		PANIC("out of memory");
+	if (result == GSASL_SASLPREP_ERROR)
+		return AUTH_SASL_UNUSABLE;
 	if (result != GSASL_NEEDS_MORE)
 		return AUTH_SASL_MALFORMED;
 	if (s->prompts < COUNT_OF(m->prompt) && m->prompt[s->prompts] != NULL)
@@ -181,7 +183,7 @@ auth_sasl_prepare(struct span password, struct buf *prepared)
 	if (password.len > 0 && memchr(password.ptr, 0, password.len) != NULL)
 		return false;
 	in = mem_string(password);
-	/* Characters newer than the tables are let through as they are. */
+	/* As the library itself does for PLAIN. */
 	good =
 	    gsasl_saslprep(in, GSASL_ALLOW_UNASSIGNED, &out, NULL) == GSASL_OK;
 	if (good)

@@ -21,6 +21,7 @@ void auth_sasl_warm_up(void);
 enum auth_sasl_step {
 	AUTH_SASL_CHALLENGE, /* send it, and come back with the response */
 	AUTH_SASL_PASSWORD,  /* name and password are known: check them */
+	AUTH_SASL_UNUSABLE,  /* well-formed, but that is nobody's password: see auth_sasl_prepare() */
 	AUTH_SASL_MALFORMED, /* the exchange is over */
 };
 
@@ -35,7 +36,7 @@ enum auth_sasl_step auth_sasl_step(struct auth_sasl *, struct span response, str
 /* After AUTH_SASL_PASSWORD; lent until auth_sasl_free().  `authzid` is empty if the client gave none. */
 void auth_sasl_result(const struct auth_sasl *, struct span *name, struct span *password, struct span *authzid);
 
-/* RFC 4013: the form of a password that is hashed, so that the same letters typed on different machines are the same.  False: not UTF-8, or with characters that no password may hold. */
+/* RFC 4013: the form of a password that is hashed, so that the same letters typed on different machines are the same.  False: not UTF-8, or with characters that no password may hold (control characters, and those newer than Unicode 3.2). */
 bool auth_sasl_prepare(struct span password, struct buf *prepared) MUST_USE;
 
 #endif

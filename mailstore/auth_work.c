@@ -21,7 +21,9 @@ struct list {
 struct auth_work {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
+	pthread_attr_t attr;
 	pthread_t thread[AUTH_WORK_THREADS];
+	size_t nthreads, nbusy;
 	struct list waiting, ready;
 	uint64_t last_peer; /* whose job was taken last */
 	bool ending;
@@ -106,10 +108,12 @@ work(void *arg)
 		if (w->ending)
 			break;
 		job = take_next(w);
+		w->nbusy++;
 		pthread_mutex_unlock(&w->lock);
 		try(w->throttle, job);
 		mem_wipe(job->password, sizeof(job->password));
 		pthread_mutex_lock(&w->lock);
+		w->nbusy--;
 		list_add(&w->ready, job);
 		if (write(w->wake, &one, sizeof(one)) != sizeof(one))
 			PANIC("the loop cannot be woken");
@@ -143,7 +147,6 @@ auth_work_new(struct loop *loop, struct auth_throttle *throttle,
     void (*done)(void *arg, struct auth_job *), void *arg)
 {
 	struct auth_work *w = mem_alloc(sizeof(*w));
-	pthread_attr_t attr;
 
 	list_init(&w->waiting);
 	list_init(&w->ready);
@@ -155,13 +158,9 @@ auth_work_new(struct loop *loop, struct auth_throttle *throttle,
 	w->watch = watch_new(loop, w->wake, LOOP_READ, woken, w);
 	if (pthread_mutex_init(&w->lock, NULL) != 0 ||
 	    pthread_cond_init(&w->more, NULL) != 0 ||
-	    pthread_attr_init(&attr) != 0 ||
-	    pthread_attr_setstacksize(&attr, STACK) != 0)
+	    pthread_attr_init(&w->attr) != 0 ||
+	    pthread_attr_setstacksize(&w->attr, STACK) != 0)
 		PANIC("no threads");
-	for (int i = 0; i < AUTH_WORK_THREADS; i++)
-		if (pthread_create(&w->thread[i], &attr, work, w) != 0)
-			PANIC("no thread");
-	pthread_attr_destroy(&attr);
 	return w;
 }
 
@@ -187,7 +186,7 @@ auth_work_free(struct auth_work **wp)
 	w->ending = true;
 	pthread_cond_broadcast(&w->more);
 	pthread_mutex_unlock(&w->lock);
-	for (int i = 0; i < AUTH_WORK_THREADS; i++)
+	for (size_t i = 0; i < w->nthreads; i++)
 		pthread_join(w->thread[i], NULL);
 	forget(&w->waiting);
 	forget(&w->ready);
@@ -195,7 +194,21 @@ auth_work_free(struct auth_work **wp)
 	close(w->wake);
 	pthread_cond_destroy(&w->more);
 	pthread_mutex_destroy(&w->lock);
+	pthread_attr_destroy(&w->attr);
 	mem_free(wp);
+}
+
+/* One more thread, if all there are have something to do. */
+static void
+man(struct auth_work *w)
+{
+	if (w->nthreads == AUTH_WORK_THREADS ||
+	    w->nthreads >= w->nbusy + w->waiting.n)
+		return;
+	if (pthread_create(&w->thread[w->nthreads], &w->attr, work, w) == 0)
+		w->nthreads++;
+	else if (w->nthreads == 0)
+		PANIC("no thread");
 }
 
 bool
@@ -206,6 +219,7 @@ auth_work_add(struct auth_work *w, struct auth_job *job)
 	pthread_mutex_lock(&w->lock);
 	if ((room = w->waiting.n < AUTH_WORK_QUEUE_MAX)) {
 		list_add(&w->waiting, job);
+		man(w);
 		pthread_cond_signal(&w->more);
 	}
 	pthread_mutex_unlock(&w->lock);

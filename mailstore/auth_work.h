@@ -3,7 +3,8 @@
  * count of tries around it.  Jobs wait in a bounded queue and are taken from
  * different addresses in turn, so that a flood from one delays it, not others.
  *
- * The threads are made before the role locks itself in.  They touch nothing
+ * The threads are made when there is work for them, after the role has locked
+ * itself in, so that all it may not do they may not either.  They touch nothing
  * but their job and the throttle's table.
  */
 #ifndef MAILSTORE_AUTH_WORK_H
@@ -36,7 +37,7 @@ struct auth_job {
 
 struct auth_work;
 
-/* `done` is called from the loop, once for each job that was added; the job is its again. */
+/* Before locking in.  `done` is called from the loop, once for each job that was added; the job is its again. */
 struct auth_work *auth_work_new(struct loop *, struct auth_throttle *, void (*done)(void *arg, struct auth_job *), void *arg);
 /* Waits for jobs that have begun; others are forgotten. */
 void auth_work_free(struct auth_work **);

@@ -15,6 +15,9 @@ enum {
 
 enum directory_tree { TREE_ACCOUNT = 1, TREE_NAME = 2 };
 
+/* No key is smaller, and none is empty. */
+#define DIRECTORY_FIRST_KEY SPAN("\0")
+
 struct directory {
 	struct db *db;
 	char *state;

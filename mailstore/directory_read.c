@@ -143,7 +143,8 @@ directory_next_alias(
 	bool found = false;
 
 	directory_release_alias(d);
-	for (bool more = db_seek(c, last); more && !found; more = db_next(c)) {
+	for (bool more = db_seek(c, last.len > 0 ? last : DIRECTORY_FIRST_KEY);
+	     more && !found; more = db_next(c)) {
 		struct span key = db_key(c);
 
 		if (span_same(key, last) || key.len > DIRECTORY_ADDRESS_MAX ||

@@ -121,7 +121,8 @@ follow_role(struct walk *w, struct span address)
 		!span_starts_nocase(address, "abuse@")))
 		return false;
 	c = db_cursor(w->t, TREE_ACCOUNT);
-	found = db_seek(c, SPAN("")) && directory_read_account(db_value(c), &a);
+	found = db_seek(c, DIRECTORY_FIRST_KEY) &&
+	        directory_read_account(db_value(c), &a);
 	db_cursor_close(&c);
 	if (found)
 		add_target(w, a.id, a.address);

@@ -40,7 +40,8 @@ check_accounts(struct check *c)
 	struct directory_account a;
 	struct directory_name name;
 
-	for (bool more = db_seek(at, SPAN("")); more; more = db_next(at)) {
+	for (bool more = db_seek(at, DIRECTORY_FIRST_KEY); more;
+	     more = db_next(at)) {
 		struct span key = db_key(at);
 
 		if (!directory_read_account(db_value(at), &a) || key.len != 8 ||
@@ -69,7 +70,8 @@ check_names(struct check *c)
 	struct directory_name name, other;
 	struct span target;
 
-	for (bool more = db_seek(at, SPAN("")); more; more = db_next(at)) {
+	for (bool more = db_seek(at, DIRECTORY_FIRST_KEY); more;
+	     more = db_next(at)) {
 		struct span address = db_key(at);
 
 		if (!directory_read_name(db_value(at), &name)) {

@@ -1,0 +1,92 @@
+/* hearth-auth: the auth role of smtpd, imapd and pop3d (see auth.h). */
+#include <malloc.h>
+
+#include "common/file.h"
+#include "common/ipc.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/role.h"
+#include "common/wire.h"
+#include "mailstore/auth.h"
+#include "mailstore/auth_sasl.h"
+
+struct process {
+	struct role *role;
+	struct auth *auth;
+};
+
+static void
+parent_message(void *arg, struct channel_msg *m)
+{
+	struct process *p = arg;
+	struct wire w = wire_over(m->payload);
+	uint8_t kind = wire_u8(&w);
+
+	(void)wire_u64(&w); /* account: auth belongs to none */
+	(void)wire_u64(&w); /* connection */
+	if (m->type != IPC_PEER || !wire_end(&w) || m->fd[0] < 0)
+		return;
+	auth_add_peer(p->auth, m->fd[0], m->id, kind);
+	m->fd[0] = -1;
+}
+
+static void
+parent_drain(void *arg)
+{
+	struct process *p = arg;
+
+	auth_leave(p->auth);
+}
+
+static void
+nothing_left(void *arg)
+{
+	struct process *p = arg;
+
+	if (p->auth->leaving)
+		role_exit(p->role);
+	role_idle(p->role);
+}
+
+/* Without a directory auth answers that it is busy: there may be one later. */
+static struct directory *
+open_directory(const char *state)
+{
+	struct directory *d = NULL;
+	enum herr err = directory_open_published(&d, state);
+
+	if (err == H_NOTFOUND)
+		log_event(LOG_WARN, "directory", "no account was made yet");
+	return err == H_OK ? d : NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct role_handler handler = { parent_message,
+		parent_drain };
+	static struct process p;
+	const char *daemon = argc > 1 ? argv[1] : "auth";
+	struct auth_throttle *throttle;
+	const struct settings *settings;
+	char *path;
+
+	p.role = role_begin(daemon, ROLE_AUTH, &handler, &p);
+	settings = role_settings(p.role);
+	/* One heap for all threads: they hold next to nothing. */
+	mallopt(M_ARENA_MAX, 1);
+	password_warm_up();
+	auth_sasl_warm_up();
+	path = file_path(settings->state, "throttle");
+	if (auth_throttle_open(&throttle, path) != H_OK)
+		return 1;
+	mem_free(&path);
+	p.auth = auth_new(role_loop(p.role), settings, daemon,
+	    open_directory(settings->state), throttle);
+	p.auth->parent = role_parent(p.role);
+	p.auth->nothing_left = nothing_left;
+	p.auth->arg = &p;
+	role_lock_in(p.role);
+	role_run(p.role);
+	return 0;
+}
