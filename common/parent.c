@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/identity.h"
 #include "common/landlock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/parent_int.h"
+#include "common/privilege.h"
 
 enum { FILES_MAX = 65536 };
 
@@ -117,7 +119,7 @@ reload(struct parent *p)
 		conf_free(&p->conf);
 		p->conf = fresh;
 	}
-	if (!identity_read_tls(p))
+	if (!parent_read_tls(p))
 		log_event(
 		    LOG_ERROR, "reload-failed", "the old certificate stays");
 	tell_fronts(p);
@@ -223,7 +225,7 @@ int
 parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 {
 	struct parent p = { .daemon = daemon, .certificate = -1, .key = -1 };
-	const char *file = options(argc, argv, daemon->name);
+	const char *file = options(argc, argv, daemon->name), *failed;
 
 	log_open(daemon->name, "parent", LOG_INFO);
 	tidy_descriptors();
@@ -235,8 +237,13 @@ parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 	p.loop = loop_new();
 	process_open_programs(&p);
 
-	identity_take(&p);
-	if (!identity_read_tls(&p))
+	p.conf_folder = identity_open_folder(p.conf);
+	identity_take(p.conf);
+	if ((failed = privilege_drop()) != NULL) {
+		log_errno(LOG_ERROR, "privilege", failed);
+		return 1;
+	}
+	if (!parent_read_tls(&p))
 		return 1;
 
 	p.ping = timer_new(p.loop, ping, &p);

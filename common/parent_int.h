@@ -2,7 +2,7 @@
  * The parent from the inside: shared by parent_*.c alone.
  *
  *	parent.c          main: options, configuration, signals, the end
- *	parent_identity.c who we are, where the state is, what we may read
+ *	parent_tls.c      certificate and key
  *	parent_bind.c     listening sockets
  *	parent_process.c  roles: start, say the opening words, reap, restart, watch
  *	parent_serve.c    what roles ask: peers, spool files, logins
@@ -102,9 +102,8 @@ struct parent {
 	struct control *control;
 };
 
-/* ---- parent_identity.c ---- */
-void identity_take(struct parent *);	  /* become `user`, enter the state folder; ends the process if that cannot be */
-bool identity_read_tls(struct parent *);  /* certificate and key into sealed memory; false: said why, nothing changed */
+/* ---- parent_tls.c ---- */
+bool parent_read_tls(struct parent *); /* certificate and key into sealed memory; false: said why, nothing changed */
 
 /* ---- parent_bind.c ---- */
 bool bind_all(struct parent *); /* false: said why */
