@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "common/mem.h"
-#include "common/tls.h"
 
 enum {
 	READS_A_TURN = 4,
@@ -74,7 +73,8 @@ conn_free(struct conn **cp)
 	conn_io_not_due(c);
 	watch_free(&c->watch);
 	timer_free(&c->timer);
-	tls_free(&c->tls);
+	if (c->tls != NULL)
+		c->with->free(&c->tls);
 	close(c->fd);
 	buf_free(&c->in);
 	buf_free(&c->out);
@@ -97,24 +97,6 @@ emit(struct conn *c, enum conn_event event)
 
 /* ---- TLS ---- */
 
-void
-conn_start_tls(struct conn *c, struct tls_server *server)
-{
-	if (c->tls != NULL)
-		PANIC("TLS inside TLS");
-	if (c->broken)
-		return;
-	if (conn_io_unread(c) > 0) {
-		conn_io_break(c, "bytes in clear before the handshake");
-		return;
-	}
-	c->clear_left = conn_unsent(c);
-	c->tls = tls_accept(server, c->fd);
-	c->handshaking = true;
-	conn_io_send(c);
-	conn_io_due(c);
-}
-
 /* False if the owner let go. */
 static bool
 shake_hands(struct conn *c)
@@ -122,7 +104,7 @@ shake_hands(struct conn *c)
 	conn_io_send(c);
 	if (c->broken || c->clear_left > 0)
 		return true;
-	switch (tls_handshake(c->tls)) {
+	switch (c->with->handshake(c->tls)) {
 	case TLS_OK:
 		c->handshaking = false;
 		conn_io_watch(c);
@@ -131,7 +113,7 @@ shake_hands(struct conn *c)
 	case TLS_WANT_READ: c->blocked = false; break;
 	case TLS_WANT_WRITE: c->blocked = true; break;
 	case TLS_CLOSED:
-	case TLS_FAILED: conn_io_break(c, tls_why(c->tls)); break;
+	case TLS_FAILED: conn_io_break(c, c->with->why(c->tls)); break;
 	}
 	conn_io_watch(c);
 	return true;
@@ -146,7 +128,7 @@ conn_is_tls(const struct conn *c)
 const char *
 conn_tls_text(const struct conn *c)
 {
-	return conn_is_tls(c) ? tls_describe(c->tls) : "";
+	return conn_is_tls(c) ? c->with->describe(c->tls) : "";
 }
 
 const char *
@@ -235,7 +217,7 @@ one_due(struct conn *c)
 		}
 		return;
 	}
-	if (c->tls != NULL && !c->handshaking && tls_pending(c->tls) &&
+	if (c->tls != NULL && !c->handshaking && c->with->pending(c->tls) &&
 	    !take_input(c))
 		return;
 	conn_io_settle(c);

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#include "common/tls.h"
-
 enum { FLUSH_MARK = 16 * 1024 };
 
 unsigned char conn_io_buffer[CONN_READ_MAX];
@@ -110,14 +108,14 @@ write_some(struct conn *c, const char *bytes, size_t len, size_t *put)
 	ssize_t n;
 
 	if (c->tls != NULL && c->clear_left == 0) {
-		switch (tls_write(c->tls, bytes, len, put)) {
+		switch (c->with->write(c->tls, bytes, len, put)) {
 		case TLS_OK: return CONN_IO_DONE;
 		case TLS_WANT_READ:
 		case TLS_WANT_WRITE: return CONN_IO_BLOCKED;
 		case TLS_CLOSED:
 		case TLS_FAILED: break;
 		}
-		conn_io_break(c, tls_why(c->tls));
+		conn_io_break(c, c->with->why(c->tls));
 		return CONN_IO_BROKEN;
 	}
 	*put = 0;
@@ -144,7 +142,7 @@ shut_on(struct conn *c)
 		return;
 	c->shut_done = true;
 	if (c->tls != NULL)
-		tls_close_notify(c->tls);
+		c->with->close_notify(c->tls);
 	shutdown(c->fd, SHUT_WR);
 }
 
@@ -255,14 +253,14 @@ read_some(struct conn *c, void *bytes, size_t room, size_t *got)
 	ssize_t n;
 
 	if (c->tls != NULL) {
-		switch (tls_read(c->tls, bytes, room, got)) {
+		switch (c->with->read(c->tls, bytes, room, got)) {
 		case TLS_OK: return CONN_IO_DONE;
 		case TLS_WANT_READ: return CONN_IO_BLOCKED;
 		case TLS_WANT_WRITE: c->blocked = true; return CONN_IO_BLOCKED;
 		case TLS_CLOSED: return CONN_IO_ENDED;
 		case TLS_FAILED: break;
 		}
-		conn_io_break(c, tls_why(c->tls));
+		conn_io_break(c, c->with->why(c->tls));
 		return CONN_IO_BROKEN;
 	}
 	*got = 0;
@@ -291,7 +289,7 @@ conn_io_settle(struct conn *c)
 		c->in_at = 0;
 	}
 	if (c->tls != NULL && !c->handshaking && !c->paused && !c->eof &&
-	    conn_io_unread(c) < c->in_limit && tls_pending(c->tls))
+	    conn_io_unread(c) < c->in_limit && c->with->pending(c->tls))
 		conn_io_due(c); /* the socket will not say so */
 }
 

@@ -6,6 +6,19 @@
 #define COMMON_CONN_IO_H
 
 #include "common/conn.h"
+#include "common/tls.h"
+
+/* The calls of tls.h, filled in by conn_start_tls(): roles that never call it do not link OpenSSL. */
+struct conn_tls {
+	enum tls_result (*handshake)(struct tls *);
+	enum tls_result (*read)(struct tls *, void *, size_t room, size_t *got);
+	enum tls_result (*write)(struct tls *, const void *, size_t len, size_t *put);
+	void (*close_notify)(struct tls *);
+	bool (*pending)(const struct tls *);
+	const char *(*describe)(const struct tls *);
+	const char *(*why)(const struct tls *);
+	void (*free)(struct tls **);
+};
 
 enum {
 	CONN_READ_MAX = 16 * 1024, /* a TLS record */
@@ -18,6 +31,7 @@ struct conn {
 	struct watch *watch;
 	struct timer *timer; /* only while there is a deadline */
 	struct tls *tls;
+	const struct conn_tls *with; /* what can be done with it */
 	conn_callback *callback;
 	void *arg;
 	struct conn *due_next, **due_prev; /* due_prev NULL: not on the list */
