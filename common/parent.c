@@ -224,41 +224,44 @@ watch_signals(struct parent *p)
 int
 parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 {
-	struct parent p = { .daemon = daemon, .certificate = -1, .key = -1 };
+	static struct parent the_parent;
+	struct parent *p = &the_parent;
 	const char *file = options(argc, argv, daemon->name), *failed;
 
+	p->daemon = daemon;
+	p->certificate = p->key = -1;
 	log_open(daemon->name, "parent", LOG_INFO);
 	tidy_descriptors();
-	if (conf_load(file, &p.conf) != H_OK)
+	if (conf_load(file, &p->conf) != H_OK)
 		return 1;
-	p.conf_path = mem_string(span_of(p.conf->file));
-	if (!bind_all(&p))
+	p->conf_path = mem_string(span_of(p->conf->file));
+	if (!bind_all(p))
 		return 1;
-	p.loop = loop_new();
-	process_open_programs(&p);
+	p->loop = loop_new();
+	process_open_programs(p);
 
-	p.conf_folder = identity_open_folder(p.conf);
-	identity_take(p.conf);
+	p->conf_folder = identity_open_folder(p->conf);
+	identity_take(p->conf);
 	if ((failed = privilege_drop()) != NULL) {
 		log_errno(LOG_ERROR, "privilege", failed);
 		return 1;
 	}
-	if (!parent_read_tls(&p))
+	if (!parent_read_tls(p))
 		return 1;
 
-	p.ping = timer_new(p.loop, ping, &p);
-	p.tick = timer_new(p.loop, tick, &p);
-	p.end = timer_new(p.loop, end, &p);
-	timer_set(p.ping, PING_MS);
-	watch_signals(&p);
-	control_open(&p);
+	p->ping = timer_new(p->loop, ping, p);
+	p->tick = timer_new(p->loop, tick, p);
+	p->end = timer_new(p->loop, end, p);
+	timer_set(p->ping, PING_MS);
+	watch_signals(p);
+	control_open(p);
 	if (landlock_abi() == 0)
 		log_event(LOG_WARN, "landlock-missing",
 		    "this kernel has none; seccomp alone locks roles in");
-	process_start_all(&p);
-	loop_run(p.loop);
+	process_start_all(p);
+	loop_run(p->loop);
 
-	control_close(&p);
+	control_close(p);
 	log_event(LOG_INFO, "ended", daemon->name);
 	return 0;
 }

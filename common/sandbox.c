@@ -154,6 +154,7 @@ static const struct permit {
 
 	{ SANITIZER, SCMP_SYS(sigaltstack), AS_IT_IS },
 	{ SANITIZER, SCMP_SYS(sched_yield), AS_IT_IS },
+	{ SANITIZER, SCMP_SYS(sched_getaffinity), AS_IT_IS },
 };
 /* clang-format on */
 

@@ -22,9 +22,6 @@ enum { LINE_ROOM = 256 };
 /* ---- the configuration: state, a listener, one for the front on demand;
  * stands in for common/conf.c ---- */
 
-static struct conf_listener listeners[2] = { { LISTEN_IMAP, NULL },
-	{ LISTEN_IMAPS, NULL } };
-
 enum herr
 conf_load(const char *file, struct conf **out)
 {
@@ -43,10 +40,12 @@ conf_load(const char *file, struct conf **out)
 	c->state = mem_string(span_of(line[0]));
 	c->hostname = mem_string(SPAN("mail.example.test"));
 	c->user = mem_string(SPAN("nobody"));
-	listeners[0].text = mem_string(span_of(line[1]));
-	listeners[1].text = mem_string(span_of(line[2]));
-	c->imapd.listeners = listeners;
 	c->imapd.nlisteners = 2;
+	c->imapd.listeners = mem_array(2, sizeof(*c->imapd.listeners));
+	c->imapd.listeners[0].kind = LISTEN_IMAP;
+	c->imapd.listeners[0].text = mem_string(span_of(line[1]));
+	c->imapd.listeners[1].kind = LISTEN_IMAPS;
+	c->imapd.listeners[1].text = mem_string(span_of(line[2]));
 	c->imapd.max_connections = (uint32_t)strtoul(line[3], NULL, 10);
 	buf_free(&b);
 	*out = c;
@@ -62,6 +61,9 @@ conf_free(struct conf **c)
 	mem_free(&(*c)->state);
 	mem_free(&(*c)->hostname);
 	mem_free(&(*c)->user);
+	for (size_t i = 0; i < (*c)->imapd.nlisteners; i++)
+		mem_free(&(*c)->imapd.listeners[i].text);
+	mem_free(&(*c)->imapd.listeners);
 	mem_free(c);
 }
 
