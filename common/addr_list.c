@@ -287,7 +287,7 @@ write_entry(
 	if (e->stop != ':') {
 		write_address(&w, &x, e->angle);
 		end = scratch->len;
-		if (w.name_end == 0)
+		if (w.name_end == 0 && end > 0)
 			add_unescaped(scratch, w.comment, true);
 	}
 	if (scratch->bad)
