@@ -103,6 +103,7 @@ header_end(struct mime *m)
 		.header_start = m->header_start,
 		.header_len = none ? 0 : m->line_start - m->header_start,
 		.lines = none ? m->header_lines : m->lines,
+		.headless = none,
 	};
 	bool added;
 

@@ -225,18 +225,17 @@ put_type(struct put *p, bool in_digest)
 	struct span text, type, subtype;
 	bool given = unfold(p, MIME_FIELD_TYPE, &text);
 	struct scan s = scan_over(text);
-
 	bool known = mime_param_type(&s, &type, &subtype);
 
 	if (!known) {
 		bool message = in_digest && !given;
 
+		(void)scan_until(&s, ";", SIZE_MAX);
 		type = message ? SPAN("MESSAGE") : SPAN("TEXT");
 		subtype = message ? SPAN("RFC822") : SPAN("PLAIN");
 	}
 	put_upper(p, type);
 	put_upper(p, subtype);
-	(void)scan_until(&s, ";", SIZE_MAX);
 	if (!scan_more(&s) && !known && span_is(type, "TEXT"))
 		put_default_charset(p);
 	else

@@ -78,7 +78,9 @@ bool
 mime_param_next(
     struct scan *s, struct buf *room, struct span *name, struct span *value)
 {
-	while (scan_try(s, ';')) {
+	while (scan_more(s)) {
+		/* A semicolon is missing now and then. */
+		(void)scan_try(s, ';');
 		mime_param_skip(s);
 		*name = span_trim(scan_until(s, "=;", SIZE_MAX));
 		if (!scan_try(s, '='))

@@ -13,7 +13,7 @@ void mime_param_skip(struct scan *);	    /* blanks and comments */
 struct span mime_param_item(struct scan *); /* what stands before the next `;`, without a comment behind it */
 /* "text/html"; false if that is none (RFC 2045, 5.1). */
 bool mime_param_type(struct scan *, struct span *type, struct span *subtype);
-/* The next parameter, its value without quotes (lent from `room` or the text); the cursor stands before its `;`.  False at the end. */
+/* The next parameter, its value without quotes (lent from `room` or the text); the cursor stands before its `;`, if it has one.  False at the end. */
 bool mime_param_next(struct scan *, struct buf *room, struct span *name, struct span *value);
 /* The value of a parameter whose name ends in `*`; `first`: it begins with charset'language' (RFC 2231, 4). */
 void mime_param_decode(struct buf *, struct span value, bool first);

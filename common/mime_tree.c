@@ -140,8 +140,8 @@ mime_tree_add(struct mime_tree *t, const struct mime_start *start)
 	};
 	struct mime_header h;
 
-	/* Not even an empty line: then what is there is no message either. */
-	if (start->header_len == 0)
+	/* Then it is no message either. */
+	if (start->headless)
 		in_digest = false;
 	mime_header_put(
 	    &t->record, start->fields, l.has_envelope, in_digest, &h);

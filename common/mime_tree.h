@@ -31,6 +31,7 @@ struct mime_start {
 	struct span fields;
 	uint64_t header_start, header_len;
 	uint64_t lines; /* LF before its body */
+	bool headless;	/* text stands where the header should be */
 };
 /* False: it did not fit, and its bytes belong to the part they are in. */
 bool mime_tree_add(struct mime_tree *, const struct mime_start *);
