@@ -44,8 +44,10 @@ begin(struct sessions *s, uint64_t id, int fd)
 	struct pop3_drop *drop;
 	enum herr err;
 
+	/* Not H_BUSY, which is the parent's word for a role that cannot be had
+	 * now. */
 	if (session != NULL)
-		return H_BUSY;
+		return H_EXISTS;
 	if ((err = pop3_drop_open(&drop, store)) != H_OK)
 		return err;
 	session_id = id;

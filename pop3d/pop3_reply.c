@@ -57,12 +57,12 @@ pop3_reply_for(enum herr err)
 {
 	switch (err) {
 	case H_OK: return POP3_OK;
-	case H_BUSY: return POP3_IN_USE;
+	case H_EXISTS: return POP3_IN_USE; /* a session: see pop3_account.c */
 	case H_LIMIT: return POP3_SESSIONS;
 	case H_CORRUPT:
 	case H_VERSION: return POP3_DAMAGED;
 	case H_NOTFOUND:
-	case H_EXISTS:
+	case H_BUSY:
 	case H_INVALID:
 	case H_DENIED:
 	case H_QUOTA:
