@@ -1,8 +1,8 @@
 /*
- * What a taken-over role would try, tried from inside the real one.  Linked into
- * a second copy of each role's program, it is called the moment the role has
- * locked itself in, tries every cell of tests/roles/matrix and says on standard
- * error what came of it:
+ * What a taken-over role would try, tried from inside the real one.  Linked
+ *into a second copy of each role's program, it is called the moment the role
+ *has locked itself in, tries every cell of tests/roles/matrix and says on
+ *standard error what came of it:
  *
  *	probe ROLE PID CELL works|ERRNO
  *
@@ -41,8 +41,8 @@
 enum { TO_PARENT = 3, PAGE = 4096, PATH_ROOM = 512, TARGETS_ROOM = 4096 };
 
 static char targets[TARGETS_ROOM]; /* lines "name value" */
-static int scratch = -1;	   /* a file that was open before */
-static char *page;		   /* memory that was there before */
+static int scratch = -1;           /* a file that was open before */
+static char *page;                 /* memory that was there before */
 static pid_t parent;
 static const char *me;
 
@@ -87,8 +87,8 @@ target(const char *name)
 
 	for (const char *at = targets; at != NULL && *at != '\0';) {
 		if (strncmp(at, name, len) == 0 && at[len] == ' ') {
-			for (at += len + 1; *at != '\0' && *at != '\n' &&
-			                    n < PATH_ROOM - 1;)
+			for (at += len + 1;
+			     *at != '\0' && *at != '\n' && n < PATH_ROOM - 1;)
 				to[n++] = *at++;
 			break;
 		}
@@ -341,7 +341,8 @@ try_lock(void)
 
 /* ---- verbs for the parent ---- */
 
-/* Some ask for a peer: those are given as 1000 + peer, and it is account 2's. */
+/* Some ask for a peer: those are given as 1000 + peer, and it is account 2's.
+ */
 enum { VERB_PEER = 1000, VERB_ACCOUNT = 2 };
 
 static void
@@ -355,7 +356,8 @@ say_verb(int signo, siginfo_t *info, void *context)
 	(void)context;
 	put_le16(packet, CHANNEL_VERSION);
 	put_le16(packet + 2, (uint16_t)verb);
-	put_le64(packet + 8, UINT64_C(1) << 40); /* the role will not know this question */
+	put_le64(packet + 8,
+	    UINT64_C(1) << 40); /* the role will not know this question */
 	if (verb >= VERB_PEER) {
 		put_le16(packet + 2, IPC_WANT_PEER);
 		packet[16] = (unsigned char)(verb - VERB_PEER);
