@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/bind.h"
 #include "common/clock.h"
 #include "common/identity.h"
 #include "common/landlock.h"
@@ -166,6 +167,49 @@ tick(void *arg)
 }
 
 /* ---- start ---- */
+
+/* The roles of a parent that was killed may hold its sockets a moment longer
+ * than it. */
+static int
+bind_patiently(const char *text)
+{
+	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	int fd = bind_listener(text);
+
+	for (int tries = 0; fd < 0 && errno == EADDRINUSE && tries < 20;
+	     tries++) {
+		nanosleep(&pause, NULL);
+		fd = bind_listener(text);
+	}
+	return fd;
+}
+
+/* Once, while ports below 1024 may be bound; roles get them by descriptor. */
+static bool
+bind_all(struct parent *p)
+{
+	const struct conf_daemon *d = p->daemon->section(p->conf);
+
+	p->bound = mem_array(d->nlisteners + 1, sizeof(*p->bound));
+	for (size_t i = 0; i < d->nlisteners; i++) {
+		int fd = bind_patiently(d->listeners[i].text);
+
+		if (fd < 0) {
+			fprintf(stderr, "%s: cannot listen on %s: %s\n",
+			    p->daemon->name, d->listeners[i].text,
+			    errno == EADDRINUSE ? "another program does"
+						: strerror(errno));
+			return false;
+		}
+		p->bound[p->nbound++] =
+		    (struct bound){ .kind = d->listeners[i].kind, .fd = fd };
+	}
+	if (p->nbound == 0)
+		fprintf(stderr,
+		    "%s: no listener in its section of the configuration\n",
+		    p->daemon->name);
+	return p->nbound > 0;
+}
 
 NORETURN static void
 usage(const char *daemon, int status)

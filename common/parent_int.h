@@ -3,7 +3,6 @@
  *
  *	parent.c          main: options, configuration, signals, the end
  *	parent_tls.c      certificate and key
- *	parent_bind.c     listening sockets
  *	parent_process.c  roles: start, say the opening words, reap, restart, watch
  *	parent_serve.c    what roles ask: peers, spool files, logins
  *	parent_control.c  the tool; systemd
@@ -104,9 +103,6 @@ struct parent {
 
 /* ---- parent_tls.c ---- */
 bool parent_read_tls(struct parent *); /* certificate and key into sealed memory; false: said why, nothing changed */
-
-/* ---- parent_bind.c ---- */
-bool bind_all(struct parent *); /* false: said why */
 
 /* ---- parent_process.c ---- */
 void process_open_programs(struct parent *);

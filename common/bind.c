@@ -1,5 +1,6 @@
-/* Listening sockets: bound once, while ports below 1024 may be; roles get them
- * by descriptor. */
+/* Listening sockets: see bind.h. */
+#include "common/bind.h"
+
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -7,9 +8,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#include "common/log.h"
 #include "common/mem.h"
-#include "common/parent_int.h"
 
 enum { BACKLOG = 1024 };
 
@@ -28,8 +27,8 @@ listens(int fd, const struct sockaddr *address, socklen_t len)
 }
 
 /* "127.0.0.1:25", "[::1]:25", "*:25"; conf.c has checked the form. */
-static int
-bind_one(const char *text)
+int
+bind_listener(const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	struct span host = { text, colon != NULL ? (size_t)(colon - text) : 0 };
@@ -66,46 +65,4 @@ bind_one(const char *text)
 	}
 	mem_free(&name);
 	return fd;
-}
-
-/* The roles of a parent that was killed may hold its sockets a moment longer
- * than it. */
-static int
-bind_patiently(const char *text)
-{
-	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	int fd = bind_one(text);
-
-	for (int tries = 0; fd < 0 && errno == EADDRINUSE && tries < 20;
-	     tries++) {
-		nanosleep(&pause, NULL);
-		fd = bind_one(text);
-	}
-	return fd;
-}
-
-bool
-bind_all(struct parent *p)
-{
-	const struct conf_daemon *d = p->daemon->section(p->conf);
-
-	p->bound = mem_array(d->nlisteners + 1, sizeof(*p->bound));
-	for (size_t i = 0; i < d->nlisteners; i++) {
-		int fd = bind_patiently(d->listeners[i].text);
-
-		if (fd < 0) {
-			fprintf(stderr, "%s: cannot listen on %s: %s\n",
-			    p->daemon->name, d->listeners[i].text,
-			    errno == EADDRINUSE ? "another program does"
-						: strerror(errno));
-			return false;
-		}
-		p->bound[p->nbound++] =
-		    (struct bound){ .kind = d->listeners[i].kind, .fd = fd };
-	}
-	if (p->nbound == 0)
-		fprintf(stderr,
-		    "%s: no listener in its section of the configuration\n",
-		    p->daemon->name);
-	return p->nbound > 0;
 }

@@ -1,0 +1,258 @@
+/* hearth account: add, list, password, remove. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/mem.h"
+#include "mailstore/auth_sasl.h"
+#include "mailstore/password.h"
+#include "mailstore/store.h"
+#include "mailstore/tool.h"
+
+/* ---- passwords ---- */
+
+static bool
+read_line(FILE *from, char line[PASSWORD_MAX + 2])
+{
+	size_t len;
+
+	if (fgets(line, PASSWORD_MAX + 2, from) == NULL)
+		return false;
+	len = strlen(line);
+	if (len > 0 && line[len - 1] == '\n')
+		line[--len] = '\0';
+	return len > 0 && len <= PASSWORD_MAX;
+}
+
+static bool
+ask_quietly(const char *prompt, char line[PASSWORD_MAX + 2])
+{
+	FILE *terminal = fopen("/dev/tty", "r+");
+	struct termios before, quiet;
+	bool good;
+
+	if (terminal == NULL || tcgetattr(fileno(terminal), &before) != 0) {
+		if (terminal != NULL)
+			fclose(terminal);
+		tool_refuse(
+		    "no terminal to ask for a password: use --password-stdin");
+		return false;
+	}
+	quiet = before;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	fputs(prompt, terminal);
+	fflush(terminal);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
+	good = read_line(terminal, line);
+	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
+	fputc('\n', terminal);
+	fclose(terminal);
+	if (!good)
+		tool_refuse("a password has 1 to %d bytes", PASSWORD_MAX);
+	return good;
+}
+
+static bool
+get_password(const struct tool *t, char line[PASSWORD_MAX + 2])
+{
+	char again[PASSWORD_MAX + 2] = "";
+	bool same;
+
+	if (t->password_stdin) {
+		if (read_line(stdin, line))
+			return true;
+		tool_refuse("a password has 1 to %d bytes, in the first line "
+		            "of the input",
+		    PASSWORD_MAX);
+		return false;
+	}
+	if (!ask_quietly("Password: ", line) ||
+	    !ask_quietly("The same again: ", again))
+		return false;
+	same = strcmp(line, again) == 0;
+	mem_wipe(again, sizeof(again));
+	if (!same)
+		tool_refuse("the two passwords differ");
+	return same;
+}
+
+static bool
+get_credential(const struct tool *t, struct directory_credential *credential)
+{
+	char line[PASSWORD_MAX + 2] = "";
+	struct buf prepared = BUF_INIT(PASSWORD_MAX);
+	bool good = get_password(t, line);
+
+	if (good && !auth_sasl_prepare(span_of(line), &prepared)) {
+		tool_refuse(
+		    "a password is UTF-8 text without control characters");
+		good = false;
+	}
+	if (good)
+		password_new(buf_span(&prepared), credential);
+	mem_wipe(line, sizeof(line));
+	if (prepared.ptr != NULL)
+		mem_wipe(prepared.ptr, prepared.len);
+	buf_free(&prepared);
+	return good;
+}
+
+/* ---- folders ---- */
+
+/* Out of the way; housekeeping removes it after a week. */
+static bool
+put_aside(uint64_t account)
+{
+	char path[64], aside[96];
+
+	tool_folder_of(account, path);
+	snprintf(aside, sizeof(aside), "%s.removed-%lld", path,
+	    (long long)clock_wall());
+	if (rename(path, aside) != 0 && errno != ENOENT) {
+		tool_refuse("%s: %s", path, strerror(errno));
+		return false;
+	}
+	return file_sync_folder("accounts") == H_OK;
+}
+
+/*
+ * The store is there before anybody can deliver to the account.  It is made
+ * here, not in a locked-in child: there is nothing hostile in an empty one.
+ */
+static enum herr
+make_store(uint64_t id)
+{
+	char path[64];
+	enum herr err;
+
+	tool_folder_of(id, path);
+	if ((err = file_make_folder("accounts")) != H_OK)
+		return err;
+	if (access(path, F_OK) == 0 && !put_aside(id))
+		return H_IO; /* what an interrupted `account add` left */
+	return store_create(path, id);
+}
+
+/* ---- commands ---- */
+
+int
+tool_account_add(struct tool *t, int count, char **arguments)
+{
+	char address[ADDRESS_SIZE];
+	struct directory_credential credential = { 0 };
+	struct directory_account old;
+	struct directory *d;
+	uint64_t id = 0;
+	enum herr err;
+
+	(void)count;
+	if (!tool_own_address(t, arguments[0], address) ||
+	    (d = tool_directory(t)) == NULL)
+		return TOOL_REFUSED;
+	if (directory_account_by_address(d, span_of(address), &old) == H_OK) {
+		directory_close(&d);
+		return tool_refuse("%s exists already", address);
+	}
+	if (!get_credential(t, &credential)) {
+		directory_close(&d);
+		return TOOL_REFUSED;
+	}
+	if ((err = directory_next_id(d, &id)) == H_OK &&
+	    (err = make_store(id)) == H_OK)
+		err = directory_add_account(
+		    d, span_of(address), &credential, &id);
+	mem_wipe(&credential, sizeof(credential));
+	directory_close(&d);
+	if (err == H_EXISTS)
+		return tool_refuse(
+		    "%s is an alias; remove that first", address);
+	if (err != H_OK)
+		return tool_refuse(
+		    "%s was not made: %s", address, herr_text(err));
+	printf("%s is account %llu\n", address, (unsigned long long)id);
+	return TOOL_DONE;
+}
+
+int
+tool_account_list(struct tool *t, int count, char **arguments)
+{
+	struct directory *d = tool_directory(t);
+	struct directory_account a;
+	uint64_t id = 0;
+	const char *between = "";
+
+	(void)count;
+	(void)arguments;
+	if (d == NULL)
+		return TOOL_REFUSED;
+	if (t->json)
+		printf("[");
+	while (directory_next_account(d, &id, &a)) {
+		if (t->json) {
+			printf("%s\n  {\"id\": %llu, \"address\": ", between,
+			    (unsigned long long)a.id);
+			tool_json(a.address);
+			printf(
+			    ", \"quota\": %llu}", (unsigned long long)a.quota);
+			between = ",";
+		} else {
+			printf("%s\n", a.address);
+		}
+	}
+	if (t->json)
+		printf("\n]\n");
+	directory_close(&d);
+	return TOOL_DONE;
+}
+
+int
+tool_account_password(struct tool *t, int count, char **arguments)
+{
+	struct directory *d = tool_directory(t);
+	struct directory_credential credential = { 0 };
+	struct directory_account a;
+	int status = TOOL_REFUSED;
+
+	(void)count;
+	if (d == NULL)
+		return TOOL_REFUSED;
+	if (tool_account(d, arguments[0], &a) &&
+	    get_credential(t, &credential)) {
+		enum herr err = directory_set_credential(d, a.id, &credential);
+
+		status = err == H_OK ? TOOL_DONE
+		                     : tool_refuse("the password stays: %s",
+					   herr_text(err));
+	}
+	mem_wipe(&credential, sizeof(credential));
+	directory_close(&d);
+	return status;
+}
+
+int
+tool_account_remove(struct tool *t, int count, char **arguments)
+{
+	struct directory *d = tool_directory(t);
+	struct directory_account a;
+	enum herr err;
+	int status = TOOL_REFUSED;
+
+	(void)count;
+	if (d == NULL)
+		return TOOL_REFUSED;
+	if (tool_account(d, arguments[0], &a)) {
+		/* First nobody can reach it any more, then it goes. */
+		err = directory_remove_account(d, a.id);
+		if (err != H_OK)
+			tool_refuse("%s stays: %s", a.address, herr_text(err));
+		else if (put_aside(a.id))
+			status = TOOL_DONE;
+	}
+	directory_close(&d);
+	return status;
+}

@@ -1,0 +1,240 @@
+/* hearth: one table of commands, and what they all need. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "common/addr.h"
+#include "common/identity.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/settings.h"
+#include "mailstore/tool.h"
+
+#define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
+
+enum { TOOL_STATE = 1 }; /* becomes `user` and enters the state folder */
+enum { MANY = 1000 };
+
+/* clang-format off */
+static const struct command {
+	const char   *first, *second;	/* its words */
+	const char   *arguments;
+	int           least, most;	/* arguments */
+	unsigned      traits;
+	tool_command *run;
+	const char   *help;
+} commands[] = {
+	{ "check-config", NULL, "",			0, 0,	 0,	     tool_check_config,	   "check hearth.conf, certificate, state and ports" },
+	{ "run",	NULL, "",			0, 0,	 0,	     tool_run,		   "run all daemons in the foreground" },
+	{ "status",	NULL, "",			0, 0,	 TOOL_STATE, tool_status,	   "what runs" },
+	{ "account",	"add", "ADDRESS [--password-stdin]",	  1, 1, TOOL_STATE, tool_account_add,	   "make an account" },
+	{ "account",	"list", "",			0, 0,	 TOOL_STATE, tool_account_list,	   "all accounts" },
+	{ "account",	"password", "ADDRESS [--password-stdin]", 1, 1, TOOL_STATE, tool_account_password, "set a password" },
+	{ "account",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_account_remove,  "remove an account; its mail is kept aside for 7 days" },
+	{ "alias",	"add", "ADDRESS TARGET...",	2, MANY, TOOL_STATE, tool_alias_add,	   "send mail for an address elsewhere" },
+	{ "alias",	"list", "",			0, 0,	 TOOL_STATE, tool_alias_list,	   "all aliases" },
+	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_alias_remove,	   "remove an alias" },
+};
+/* clang-format on */
+
+static int
+usage(FILE *out)
+{
+	fprintf(out, "usage: hearth [-c FILE] COMMAND [--json]\n\n");
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		const struct command *c = &commands[i];
+		int n = fprintf(out, "  %s%s%s %s", c->first,
+		    c->second != NULL ? " " : "",
+		    c->second != NULL ? c->second : "", c->arguments);
+
+		fprintf(out, "%*s%s\n", n < 48 ? 48 - n : 1, "", c->help);
+	}
+	fprintf(out, "\nFILE is %s if none is given.  See hearth(8).\n",
+	    DEFAULT_CONF);
+	return out == stdout ? TOOL_DONE : TOOL_USAGE;
+}
+
+int
+tool_refuse(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("hearth: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return TOOL_REFUSED;
+}
+
+bool
+tool_address(const char *given, char canonical[ADDRESS_SIZE])
+{
+	struct buf b = BUF_INIT(ADDRESS_SIZE - 1);
+	struct addr a;
+	bool good = addr_parse(span_of(given), true, &a) && a.domain.len > 0;
+
+	if (good)
+		addr_canonical(&b, &a);
+	good = good && !b.bad;
+	if (good) {
+		memcpy(canonical, b.ptr, b.len);
+		canonical[b.len] = '\0';
+	} else {
+		tool_refuse(
+		    "\"%s\" is not an address such as alice@example.org",
+		    given);
+	}
+	buf_free(&b);
+	return good;
+}
+
+bool
+tool_own_address(
+    const struct tool *t, const char *given, char canonical[ADDRESS_SIZE])
+{
+	const struct settings s = { .domains = t->conf->domains,
+		.ndomains = t->conf->ndomains };
+
+	if (!tool_address(given, canonical))
+		return false;
+	if (!settings_has_domain(&s, span_of(strrchr(canonical, '@') + 1))) {
+		tool_refuse("%s is in none of the domains of %s", canonical,
+		    t->conf->file);
+		return false;
+	}
+	return true;
+}
+
+struct directory *
+tool_directory(const struct tool *t)
+{
+	struct directory *d = NULL;
+	enum herr err = directory_open(&d, ".");
+
+	if (err != H_OK) {
+		tool_refuse(err == H_BUSY
+				? "another hearth command is changing the "
+		                  "directory; try again"
+				: "cannot open the directory in %s: %s",
+		    t->conf->state, herr_text(err));
+		return NULL;
+	}
+	directory_domains(d, t->conf->domains, t->conf->ndomains);
+	return d;
+}
+
+bool
+tool_account(
+    struct directory *d, const char *given, struct directory_account *account)
+{
+	char canonical[ADDRESS_SIZE];
+
+	if (!tool_address(given, canonical))
+		return false;
+	if (directory_account_by_address(d, span_of(canonical), account) ==
+	    H_OK)
+		return true;
+	tool_refuse(
+	    "there is no account %s; \"hearth account list\" shows them",
+	    canonical);
+	return false;
+}
+
+void
+tool_folder_of(uint64_t account, char path[64])
+{
+	snprintf(path, 64, "accounts/%016llx", (unsigned long long)account);
+}
+
+void
+tool_json(const char *text)
+{
+	putchar('"');
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0';
+	     c++)
+		if (*c == '"' || *c == '\\')
+			printf("\\%c", *c);
+		else if (*c < 0x20)
+			printf("\\u%04x", *c);
+		else
+			putchar(*c);
+	putchar('"');
+}
+
+static const struct command *
+find(int count, char **words, int *used)
+{
+	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+		const struct command *c = &commands[i];
+		int n = c->second != NULL ? 2 : 1;
+
+		if (count < n || strcmp(words[0], c->first) != 0 ||
+		    (n == 2 && strcmp(words[1], c->second) != 0))
+			continue;
+		*used = n;
+		return c;
+	}
+	return NULL;
+}
+
+/* Options may stand anywhere.  Returns -1 to go on, or an exit status. */
+static int
+options(int argc, char **argv, struct tool *t, const char **file)
+{
+	static const struct option longs[] = { { "json", no_argument, NULL,
+						   'j' },
+		{ "password-stdin", no_argument, NULL, 'p' },
+		{ "quota", required_argument, NULL, 'q' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
+		switch (c) {
+		case 'c': *file = optarg; break;
+		case 'j': t->json = true; break;
+		case 'p': t->password_stdin = true; break;
+		case 'q': t->quota = optarg; break;
+		case 'v':
+			printf("hearth %s\n", HEARTH_VERSION);
+			return TOOL_DONE;
+		case 'h': return usage(stdout);
+		default: return usage(stderr);
+		}
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tool t = { 0 };
+	const char *file = DEFAULT_CONF;
+	const struct command *c;
+	int status = options(argc, argv, &t, &file), used = 0;
+
+	if (status >= 0)
+		return status;
+	log_open("hearth", "tool", LOG_WARN);
+	argc -= optind;
+	argv += optind;
+	if ((c = find(argc, argv, &used)) == NULL)
+		return usage(stderr);
+	if (argc - used < c->least || argc - used > c->most) {
+		fprintf(stderr, "usage: hearth %s%s%s %s\n", c->first,
+		    c->second != NULL ? " " : "",
+		    c->second != NULL ? c->second : "", c->arguments);
+		return TOOL_USAGE;
+	}
+	if (conf_load(file, &t.conf) != H_OK)
+		return TOOL_REFUSED;
+	t.conf_folder = identity_open_folder(t.conf);
+	if (c->traits & TOOL_STATE)
+		identity_take(t.conf);
+	status = c->run(&t, argc - used, argv + used);
+	if (fflush(stdout) != 0)
+		status = tool_refuse("writing the output: %s", strerror(errno));
+	conf_free(&t.conf);
+	return status;
+}
