@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -297,6 +298,7 @@ filter_calls(unsigned sets)
 	permit_self(filter);
 	must(seccomp_load(filter) == 0, "seccomp: load");
 	seccomp_release(filter);
+	malloc_trim(0); /* it was large, and a role may live for months */
 }
 
 /* A thread that is there already would stay outside of Landlock (before ABI 8).
