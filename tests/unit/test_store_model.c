@@ -394,7 +394,8 @@ static void
 compare_changes(struct store_txn *t, const struct box *b)
 {
 	static uint32_t want[GONE_MAX], told[GONE_MAX];
-	uint64_t since = now.modseq - pick((unsigned)(now.modseq % 300) + 1);
+	/* 1 is the state that the account was born with. */
+	uint64_t since = now.modseq - pick((unsigned)((now.modseq - 1) % 300) + 1);
 	struct store_change_cursor at = { .modseq = since };
 	struct store_vanished_cursor vanished = { .from = 0 };
 	struct store_change c;
