@@ -154,7 +154,7 @@ test_bad(void **state)
 		if (err != H_INVALID || conf != NULL || said.len < want.len ||
 		    memcmp(said.ptr, want.ptr, want.len) != 0)
 			fail_msg("case %zu (%s): %s, wanted \"%.*s\", was told "
-			         "\"%.*s\"",
+				 "\"%.*s\"",
 			    i, bad[i].text, herr_text(err), (int)want.len,
 			    want.ptr, (int)said.len, said.ptr);
 		assert_int_equal(said.ptr[said.len - 1], '\n');

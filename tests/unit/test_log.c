@@ -229,7 +229,7 @@ test_levels(void **state)
 	listen_end();
 	assert_non_null(strstr(said, "<4>imapd/front["));
 	assert_non_null(strstr(said, "event=loud what=\"/some file\" "
-	                             "error=\"No such file or directory\"\n"));
+				     "error=\"No such file or directory\"\n"));
 	listen_begin();
 	log_event(LOG_ERROR, "loud", "why not");
 	listen_end();
