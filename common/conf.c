@@ -239,6 +239,8 @@ check_whole(struct conf_reading *r)
 /* It hands over one argument only: its own struct. */
 static struct conf_text *complaints;
 
+static void on_error(cfg_t *, const char *, va_list) PRINTF_LIKE(2, 0);
+
 static void
 on_error(cfg_t *cfg, const char *format, va_list args)
 {
