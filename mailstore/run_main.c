@@ -104,6 +104,7 @@ main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* for the daemons, too */
 	for (int i = 3; i < argc; i++)
 		start(argv[i], argv[2], &signals);
 	become(argv[1]);
