@@ -66,7 +66,7 @@ main(int argc, char **argv)
 	static const struct role_handler handler = { parent_message,
 		parent_drain };
 	static struct process p;
-	const char *daemon = argc > 1 ? argv[1] : "auth";
+	const char *daemon = argc > 2 ? argv[2] : "auth";
 	struct auth_throttle *throttle;
 	const struct settings *settings;
 	char *path;

@@ -63,4 +63,7 @@ bool spool_known(struct spool_txn *, const uint8_t enqueue_id[16], uint64_t *id)
 /* The answer to IPC_CTL_QUEUE (enum queue_verb in common/ipc.h), the same from the queue role and from the tool when no daemon runs; at most `out`'s limit (CHANNEL_PAYLOAD_MAX - 64 is right). */
 void spool_report(struct spool_txn *, uint8_t verb, uint64_t id, struct buf *out);
 
+/* Reads everything: digests, rows, what belongs to what.  `found` is called for each fault; returns their number. */
+uint64_t spool_verify(struct spool *, void (*found)(void *arg, const char *fault), void *arg);
+
 #endif
