@@ -67,7 +67,7 @@ get_password(const struct tool *t, char line[PASSWORD_MAX + 2])
 		if (read_line(stdin, line))
 			return true;
 		tool_refuse("a password has 1 to %d bytes, in the first line "
-		            "of the input",
+			    "of the input",
 		    PASSWORD_MAX);
 		return false;
 	}

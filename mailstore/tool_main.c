@@ -116,7 +116,7 @@ tool_directory(const struct tool *t)
 	if (err != H_OK) {
 		tool_refuse(err == H_BUSY
 				? "another hearth command is changing the "
-		                  "directory; try again"
+				  "directory; try again"
 				: "cannot open the directory in %s: %s",
 		    t->conf->state, herr_text(err));
 		return NULL;

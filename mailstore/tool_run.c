@@ -37,7 +37,7 @@ identity_words(const struct conf *conf, char words[64])
 		return true;
 	if ((pw = getpwnam(conf->user)) == NULL) {
 		tool_refuse("the user \"%s\" is missing; make it with: useradd "
-		            "--system --user-group --no-create-home %s",
+			    "--system --user-group --no-create-home %s",
 		    conf->user, conf->user);
 		return false;
 	}
