@@ -1,0 +1,11 @@
+/* ENVELOPE, BODY and BODYSTRUCTURE (RFC 3501, 7.4.2; RFC 9051, 7.5.2), written from a message's record. */
+#ifndef IMAPD_IMAP_STRUCTURE_H
+#define IMAPD_IMAP_STRUCTURE_H
+
+#include "common/record.h"
+
+/* `record` as the store has it; what cannot be read is shown as a message without fields, one text part of `size` bytes. */
+void imap_put_envelope(struct buf *, struct span record);
+void imap_put_structure(struct buf *, struct span record, uint64_t size, bool extended);
+
+#endif
