@@ -82,6 +82,7 @@ db_begin(struct db *db, bool write)
 	if (write && db->suspect)
 		env_open_anew(db);
 	*t = (struct db_txn){ .db = db, .open = true, .write = write };
+	env_in_use(true);
 	if ((rc = begin(db, write)) == MDB_PANIC)
 		env_end_process(db, "the environment is beyond hope");
 	if (rc != 0) {
@@ -122,6 +123,7 @@ finish(struct db_txn **tp)
 	*tp = NULL;
 	t->open = false;
 	t->mdb = NULL;
+	env_in_use(false);
 	if (db->space.touched > KEEP_TOUCHED)
 		space_drop(&db->space, env_end(db), KEEP_TOUCHED);
 }
@@ -352,14 +354,34 @@ db_cursor_close(struct db_cursor **cp)
 	mem_free(cp);
 }
 
-/* `order`: how the new key must compare with the one stood on; 0: anyhow. */
+/* How the key of a step must stand to another: a damaged tree may hold
+ * anything, and a walk over it must end. */
+enum order { ANYHOW, ABOVE, NOT_BELOW, BELOW };
+
 static bool
-step(struct db_cursor *c, MDB_val *k, MDB_cursor_op op, int order)
+stands(const MDB_val *key, enum order order, struct span to)
+{
+	size_t len = to.len < key->mv_size ? to.len : key->mv_size;
+	int cmp = len == 0 ? 0 : memcmp(key->mv_data, to.ptr, len);
+
+	if (cmp == 0)
+		cmp = (key->mv_size > to.len) - (key->mv_size < to.len);
+	switch (order) {
+	case ANYHOW: return true;
+	case ABOVE: return cmp > 0;
+	case NOT_BELOW: return cmp >= 0;
+	case BELOW: return cmp < 0;
+	}
+	return false;
+}
+
+static bool
+step(struct db_cursor *c, MDB_val *k, MDB_cursor_op op, enum order order,
+    struct span to)
 {
 	struct db_txn *t = c->txn;
-	struct span before = db_key(c);
 	MDB_val v;
-	int rc, cmp;
+	int rc;
 
 	if (t->err != H_OK)
 		return false;
@@ -368,22 +390,10 @@ step(struct db_cursor *c, MDB_val *k, MDB_cursor_op op, int order)
 			fail(t, "walk", rc);
 		return false;
 	}
-	if (k->mv_size == 0 || k->mv_size > DB_KEY_MAX) {
-		db_corrupt(t, c->tree, before, "key after this");
+	if (k->mv_size == 0 || k->mv_size > DB_KEY_MAX ||
+	    !stands(k, order, to)) {
+		db_corrupt(t, c->tree, to, "the key found from this one");
 		return false;
-	}
-	if (order != 0 && before.len > 0) {
-		size_t len = before.len < k->mv_size ? before.len : k->mv_size;
-
-		cmp = memcmp(k->mv_data, before.ptr, len);
-		if (cmp == 0)
-			cmp = k->mv_size > before.len   ? 1
-			      : k->mv_size < before.len ? -1
-			                                : 0;
-		if ((cmp > 0) != (order > 0) || cmp == 0) {
-			db_corrupt(t, c->tree, before, "order after this");
-			return false;
-		}
 	}
 	memcpy(c->key, k->mv_data, k->mv_size);
 	c->key_len = k->mv_size;
@@ -396,7 +406,7 @@ db_seek(struct db_cursor *c, struct span key)
 	MDB_val k = val_of(key);
 
 	c->key_len = 0;
-	return step(c, &k, MDB_SET_RANGE, 0);
+	return step(c, &k, MDB_SET_RANGE, NOT_BELOW, key);
 }
 
 bool
@@ -413,7 +423,7 @@ db_seek_before(struct db_cursor *c, struct span key)
 		fail(c->txn, "walk", rc);
 		return false;
 	}
-	return step(c, &k, rc == 0 ? MDB_PREV : MDB_LAST, 0);
+	return step(c, &k, rc == 0 ? MDB_PREV : MDB_LAST, BELOW, key);
 }
 
 bool
@@ -421,7 +431,8 @@ db_next(struct db_cursor *c)
 {
 	MDB_val k;
 
-	return step(c, &k, MDB_NEXT, 1);
+	return step(
+	    c, &k, MDB_NEXT, c->key_len > 0 ? ABOVE : ANYHOW, db_key(c));
 }
 
 bool
@@ -429,7 +440,8 @@ db_prev(struct db_cursor *c)
 {
 	MDB_val k;
 
-	return step(c, &k, MDB_PREV, -1);
+	return step(
+	    c, &k, MDB_PREV, c->key_len > 0 ? BELOW : ANYHOW, db_key(c));
 }
 
 struct span

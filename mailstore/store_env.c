@@ -81,31 +81,48 @@ env_end_process(const struct db *db, const char *why)
 }
 
 /*
- * Reading a page of the map that the disk cannot give, or that was cut off the
- * file, is a signal.  Nothing can be saved then but the processes' state of
- * affairs: the parent hears of it and starts us again.
+ * A page of the map that the disk cannot give, or that was cut off the file, is
+ * SIGBUS; LMDB, which believes its pages, may also run astray in a damaged one.
+ * Nothing can be saved then, and nothing was: the parent hears of the end and
+ * starts us again.  A fault outside of any transaction is our own and stays
+ * one.
  */
+static volatile sig_atomic_t transactions;
+
 static void
-on_bus_error(int signo)
+on_fault(int signo)
 {
 	static const char text[] =
 	    "<3>store-failed why=\"a page of the store cannot be read\"\n";
-	ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+	ssize_t ignored;
 
-	(void)signo;
+	if (signo != SIGBUS && transactions == 0) {
+		signal(signo, SIG_DFL); /* and again, where it happened */
+		return;
+	}
+	ignored = write(STDERR_FILENO, text, sizeof text - 1);
 	(void)ignored;
 	_exit(EXIT_RESTART);
 }
 
 static void
-catch_bus_errors(void)
+catch_faults(void)
 {
+	static const int signals[] = { SIGBUS, SIGSEGV };
 	struct sigaction now;
 
-	if (sigaction(SIGBUS, NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
-		now = (struct sigaction){ .sa_handler = on_bus_error };
-		sigaction(SIGBUS, &now, NULL);
-	}
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 &&
+		    now.sa_handler == SIG_DFL) {
+			now = (struct sigaction){ .sa_handler = on_fault };
+			sigaction(signals[i], &now, NULL);
+		}
+}
+
+void
+env_in_use(bool begins)
+{
+	transactions += begins ? 1 : -1;
 }
 
 static void
@@ -307,7 +324,7 @@ db_open_as(struct db **out, const char *path, const struct db_shape *shape,
 	db->path = mem_string(span_of(path));
 	db->published = published;
 	db->space.fd = -1;
-	catch_bus_errors();
+	catch_faults();
 	err = open_all(db);
 	*out = db;
 	if (err != H_OK)

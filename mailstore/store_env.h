@@ -51,6 +51,9 @@ void env_say(const struct db *, const char *what, int rc);
 /* So that the parent starts it anew, with a clean environment. */
 NORETURN void env_end_process(const struct db *, const char *why);
 
+/* A transaction begins or has ended: faults between are the store's. */
+void env_in_use(bool begins);
+
 /* Begins or renews the reader that is kept. */
 int env_begin_read(struct db *);
 /* After a failed commit: what LMDB remembers is thrown away; ends the process if that cannot be. */
