@@ -13,7 +13,7 @@
 
 enum {
 	FILE_MAX = 1 << 20,
-	CUTS = 300,    /* of each file */
+	CUTS = 300,     /* of each file */
 	CHANGES = 2000, /* of each file */
 };
 
