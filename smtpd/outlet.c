@@ -13,7 +13,7 @@ enum {
 	UNUSED_MS = 60 * 1000, /* then a channel is given back */
 	PATIENCE_MS =
 	    10 * 60 * 1000, /* clients wait that long (RFC 5321, 4.5.3.2.6) */
-	PLENTY_MS = 10 * 1000, /* how long a comfortable answer is believed */
+	PLENTY_MS = 200,    /* how long a comfortable answer is believed */
 	PLENTY = 1024 * 1024 * 1024, /* bytes */
 };
 

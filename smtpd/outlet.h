@@ -60,7 +60,7 @@ size_t outlet_load(const struct outlet *); /* parcels without an answer */
 void parcel_send(struct outlet *, struct parcel *);
 void parcel_cancel(struct parcel *); /* fine if it is not under way */
 
-/* Bytes below the quota, if that was learned within the last seconds and leaves no doubt; else false: send a PARCEL_ROOM. */
+/* Bytes below the quota, if that was learned a moment ago and leaves no doubt; else false: send a PARCEL_ROOM. */
 bool outlet_has_plenty(const struct outlet *);
 
 #endif

@@ -169,7 +169,8 @@ end_of_data(struct smtp_session *s)
 	s->mode = SMTP_COMMANDS;
 	if (verdict != REPLY_STORED)
 		return refuse_message(s, verdict);
-	if (s->queue != NULL && outlet_is_lost(s->queue)) {
+	if (!smtp_mail_is_direct(m) && s->queue != NULL &&
+	    outlet_is_lost(s->queue)) {
 		/*
 		 * The queue was restarted: only a new login brings a new
 		 * channel.

@@ -196,8 +196,8 @@ add_targets(struct smtp_session *s, struct wire *w)
 }
 
 /*
- * Forms that once meant "pass it on": nobody here is called so, and it is not
- * an address of ours to be told unknown.
+ * Forms that once meant "pass it on".  Whatever a part of it may match, nobody
+ * here is called so.
  */
 static bool
 looks_like_relaying(const char *address)
@@ -207,31 +207,36 @@ looks_like_relaying(const char *address)
 	return at != NULL && strcspn(address, "%!@") < (size_t)(at - address);
 }
 
+static enum smtp_reply
+judge_rcpt(struct smtp_session *s, uint8_t err, struct wire *w)
+{
+	struct smtp_mail *m = s->mail;
+	struct span asked = span_of(m->asked);
+
+	if (w->bad || err > H_IO)
+		return REPLY_TRY_LATER;
+	if ((err == H_OK || err == H_NOTFOUND) && looks_like_relaying(m->asked))
+		return REPLY_NOT_ALLOWED;
+	if (err == H_OK)
+		return add_targets(s, w);
+	/* Not local: whoever logged in may send there. */
+	if (err == H_DENIED && s->account != 0)
+		return smtp_mail_add_rcpt(m, 0, asked, asked)
+		           ? REPLY_RCPT_OK
+		           : REPLY_TOO_MANY_RCPTS;
+	return refusal_for((enum herr)err);
+}
+
 static enum smtp_step
 rcpt_is(struct smtp_session *s, struct span payload)
 {
-	struct smtp_mail *m = s->mail;
 	struct wire w = wire_over(payload);
 	uint8_t err = wire_u8(&w);
-	enum smtp_reply reply = REPLY_TRY_LATER;
+	enum smtp_reply reply;
 
-	m->before = m->checked = m->nrcpts;
-	if (!w.bad && err == H_OK)
-		reply = add_targets(s, &w);
-	else if (!w.bad && err == H_NOTFOUND)
-		reply = looks_like_relaying(m->asked) ? REPLY_NOT_ALLOWED
-		                                      : REPLY_NO_USER;
-	else if (!w.bad && err <= H_IO)
-		reply = refusal_for((enum herr)err);
-	/* Not local: whoever logged in may send there. */
-	if (!w.bad && err == H_DENIED && s->account != 0)
-		reply = smtp_mail_add_rcpt(
-			    m, 0, span_of(m->asked), span_of(m->asked))
-		            ? REPLY_RCPT_OK
-		            : REPLY_TOO_MANY_RCPTS;
-	if (reply != REPLY_RCPT_OK)
-		return refuse_rcpt(s, reply);
-	return check_room(s);
+	s->mail->before = s->mail->checked = s->mail->nrcpts;
+	reply = judge_rcpt(s, err, &w);
+	return reply == REPLY_RCPT_OK ? check_room(s) : refuse_rcpt(s, reply);
 }
 
 static enum smtp_step

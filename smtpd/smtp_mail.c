@@ -224,11 +224,17 @@ pack_enqueue(void *arg, unsigned flags, struct buf *payload)
 	buf_free(&prefixes);
 }
 
+bool
+smtp_mail_is_direct(const struct smtp_mail *m)
+{
+	return m->nrcpts == 1 && m->rcpts[0].account != 0;
+}
+
 void
 smtp_mail_store(struct smtp_mail *m, struct outlets *all, struct outlet *login,
     void (*done)(void *arg, enum herr, uint64_t))
 {
-	bool one = m->nrcpts == 1 && m->rcpts[0].account != 0;
+	bool one = smtp_mail_is_direct(m);
 	struct outlet *way;
 
 	if (one)

@@ -55,6 +55,8 @@ size_t smtp_mail_envelope(const struct smtp_mail *);
 /* Is there one of our Delivered-To fields for one of the recipients?  (arg: the mail) */
 bool smtp_mail_is_loop(void *arg, struct span header);
 
+/* For one account, and so past the queue. */
+bool smtp_mail_is_direct(const struct smtp_mail *);
 /* The way out: the one account's deliver role, or the queue.  `login` is the session's own channel to the queue, or NULL. */
 void smtp_mail_store(struct smtp_mail *, struct outlets *, struct outlet *login, void (*done)(void *arg, enum herr, uint64_t));
 

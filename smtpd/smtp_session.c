@@ -245,6 +245,7 @@ gone(struct client *c)
 	.logged_in = smtp_auth_logged_in, .refused = smtp_auth_refused
 
 const struct front_protocol smtp_mx = { .role = ROLE_SMTP_MX, SAME_FOR_BOTH };
-const struct front_protocol smtp_submission = {
-	.role = ROLE_SMTP_SUBMISSION, .login_ms = LOGIN_MS, .on_demand = true, SAME_FOR_BOTH
-};
+const struct front_protocol smtp_submission = { .role = ROLE_SMTP_SUBMISSION,
+	.login_ms = LOGIN_MS,
+	.on_demand = true,
+	SAME_FOR_BOTH };
