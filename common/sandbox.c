@@ -66,6 +66,7 @@ static const struct confinement {
 #define ARG_IS(n, v)	{ { n, SCMP_CMP_EQ, (scmp_datum_t)(v), 0 }, { 0 } }, 1
 #define NOT_BIT(n, v)	{ { n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(v), 0 }, { 0 } }, 1
 #define ARGS_ARE(n, v, m, w) { { n, SCMP_CMP_EQ, (scmp_datum_t)(v), 0 }, { m, SCMP_CMP_EQ, (scmp_datum_t)(w), 0 } }, 2
+#define BIT_NOT_AND_IS(n, v, m, w) { { n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(v), 0 }, { m, SCMP_CMP_EQ, (scmp_datum_t)(w), 0 } }, 2
 #define AS_IT_IS	{ { 0 }, { 0 } }, 0
 
 static const struct permit {
@@ -93,7 +94,7 @@ static const struct permit {
 	{ BASE, SCMP_SYS(recvmsg), AS_IT_IS },
 	{ BASE, SCMP_SYS(recvfrom), AS_IT_IS },
 	{ BASE, SCMP_SYS(sendmsg), NOT_BIT(2, MSG_FASTOPEN) },
-	{ BASE, SCMP_SYS(sendto), ARG_IS(4, 0) },
+	{ BASE, SCMP_SYS(sendto), BIT_NOT_AND_IS(3, MSG_FASTOPEN, 4, 0) },
 	{ BASE, SCMP_SYS(shutdown), AS_IT_IS },
 	{ BASE, SCMP_SYS(getsockopt), AS_IT_IS },
 	{ BASE, SCMP_SYS(getsockname), AS_IT_IS },

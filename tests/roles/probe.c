@@ -210,6 +210,7 @@ try_sockets(void)
 		{ "bind",		SYS_bind, { TO_PARENT, AT(&smtp), sizeof(smtp) } },
 		{ "listen",		SYS_listen, { TO_PARENT, 1 } },
 		{ "fast-open",		SYS_sendmsg, { TO_PARENT, AT(&nothing), MSG_FASTOPEN } },
+		{ "fast-send",		SYS_sendto, { TO_PARENT, AT("x"), 1, MSG_FASTOPEN, 0 } },
 		{ "attach-filter",	SYS_setsockopt, { TO_PARENT, SOL_SOCKET, SO_ATTACH_BPF, AT(&on), sizeof(on) } },
 		{ "bind-device",	SYS_setsockopt, { TO_PARENT, SOL_SOCKET, SO_BINDTODEVICE, AT("lo"), 2 } },
 	};
