@@ -65,6 +65,8 @@ NORETURN void panic_at(const char *file, int line, const char *why);
 
 /* Functions that cut, overflow, or keep hidden state do not compile (the headers that declare them are above). */
 #ifdef __GNUC__
+#undef sprintf /* macros where the C library checks sizes for clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok
 #pragma GCC poison gmtime localtime ctime asctime atoi atol gets mktemp
 #endif

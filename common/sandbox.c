@@ -260,8 +260,11 @@ denied(int signo, siginfo_t *info, void *context)
 static void
 permit_self(scmp_filter_ctx filter)
 {
-	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0,
+	const struct scmp_arg_cmp own = { 0, SCMP_CMP_EQ,
+		(scmp_datum_t)getpid(), 0 };
+
+	must(seccomp_rule_add_array(
+		 filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &own) == 0,
 	    "seccomp: tgkill");
 }
 
