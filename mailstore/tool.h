@@ -17,6 +17,7 @@
 struct tool {
 	struct conf *conf;
 	int conf_folder; /* see identity.h */
+	int program;	 /* this very program, to execute for a child */
 	bool json;	 /* --json */
 	bool password_stdin;
 	const char *quota; /* --quota SIZE, or NULL */
@@ -32,8 +33,9 @@ int tool_refuse(const char *format, ...) PRINTF_LIKE(1, 2);
 bool tool_address(const char *given, char canonical[ADDRESS_SIZE]);
 /* The same, and its domain is one of ours. */
 bool tool_own_address(const struct tool *, const char *given, char canonical[ADDRESS_SIZE]);
-/* The directory to write, or NULL: said what is wrong. */
+/* The directory, or NULL: said what is wrong.  To write: once no other command does. */
 struct directory *tool_directory(const struct tool *);
+struct directory *tool_directory_to_read(const struct tool *);
 /* The account with that address, or false: said so. */
 bool tool_account(struct directory *, const char *given, struct directory_account *);
 void tool_folder_of(uint64_t account, char path[64]); /* below the state folder */
@@ -46,8 +48,12 @@ enum herr tool_ask_daemon(const char *daemon, uint16_t type, struct span payload
 
 /* The commands: `arguments` are what follows the command's words. */
 typedef int tool_command(struct tool *, int count, char **arguments);
-tool_command tool_account_add, tool_account_list, tool_account_password, tool_account_remove;
+tool_command tool_account_add, tool_account_list, tool_account_password, tool_account_remove, tool_account_set;
 tool_command tool_alias_add, tool_alias_list, tool_alias_remove;
 tool_command tool_check_config, tool_run, tool_status;
+tool_command tool_queue_list, tool_queue_show, tool_verify;
+
+/* Removes the folders of accounts that were removed more than 7 days ago. */
+void tool_sweep(void);
 
 #endif

@@ -1,18 +1,25 @@
 /* hearth account: add, list, password, remove. */
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/conf_value.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "common/mem.h"
+#include "common/scan.h"
 #include "mailstore/auth_sasl.h"
 #include "mailstore/password.h"
 #include "mailstore/store.h"
-#include "mailstore/tool.h"
+#include "mailstore/tool_child.h"
+
+enum { KEEP_REMOVED = 7 * 24 * 60 * 60 };
 
 /* ---- passwords ---- */
 
@@ -104,7 +111,7 @@ get_credential(const struct tool *t, struct directory_credential *credential)
 
 /* ---- folders ---- */
 
-/* Out of the way; housekeeping removes it after a week. */
+/* Out of the way; tool_sweep() removes it after a week. */
 static bool
 put_aside(uint64_t account)
 {
@@ -136,6 +143,50 @@ make_store(uint64_t id)
 	if (access(path, F_OK) == 0 && !put_aside(id))
 		return H_IO; /* what an interrupted `account add` left */
 	return store_create(path, id);
+}
+
+/* "0123456789abcdef.removed-1700000000" of that long ago. */
+static bool
+is_old(const char *name, int64_t before)
+{
+	struct scan s = scan_over(span_of(name));
+	struct span id = scan_until(&s, ".", 16);
+	int64_t when;
+
+	scan_word(&s, ".removed-");
+	when = (int64_t)scan_number(&s, INT64_MAX);
+	return scan_done(&s) && id.len == 16 && when < before;
+}
+
+static void
+remove_folder(int parent, const char *name)
+{
+	int fd = openat(
+	    parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			(void)unlinkat(fd, e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	if (unlinkat(parent, name, AT_REMOVEDIR) != 0)
+		log_errno(LOG_WARN, "sweep", name);
+}
+
+void
+tool_sweep(void)
+{
+	int64_t before = clock_wall() - KEEP_REMOVED;
+	DIR *d = opendir("accounts");
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (is_old(e->d_name, before))
+			remove_folder(dirfd(d), e->d_name);
+	if (d != NULL)
+		closedir(d);
 }
 
 /* ---- commands ---- */
@@ -181,7 +232,7 @@ tool_account_add(struct tool *t, int count, char **arguments)
 int
 tool_account_list(struct tool *t, int count, char **arguments)
 {
-	struct directory *d = tool_directory(t);
+	struct directory *d = tool_directory_to_read(t);
 	struct directory_account a;
 	uint64_t id = 0;
 	const char *between = "";
@@ -252,6 +303,57 @@ tool_account_remove(struct tool *t, int count, char **arguments)
 			tool_refuse("%s stays: %s", a.address, herr_text(err));
 		else if (put_aside(a.id))
 			status = TOOL_DONE;
+	}
+	directory_close(&d);
+	return status;
+}
+
+/* The child has nothing to tell. */
+static void
+ignore(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+}
+
+/* What counts stands in the account's store; the directory is told for its
+ * list. */
+static enum herr
+set_quota(struct tool *t, struct directory *d, uint64_t account, uint64_t bytes)
+{
+	char folder[64], number[24];
+	enum herr err;
+
+	tool_folder_of(account, folder);
+	snprintf(number, sizeof(number), "%" PRIu64, bytes);
+	err = tool_child(t, "quota", folder, number, NULL, ignore, NULL);
+	return err == H_OK ? directory_set_quota(d, account, bytes) : err;
+}
+
+int
+tool_account_set(struct tool *t, int count, char **arguments)
+{
+	struct directory *d;
+	struct directory_account a;
+	uint64_t bytes;
+	int status = TOOL_REFUSED;
+
+	(void)count;
+	if (t->quota == NULL) {
+		tool_refuse("what is to be set? --quota SIZE");
+		return TOOL_USAGE;
+	}
+	if (!conf_value_size(t->quota, &bytes))
+		return tool_refuse(
+		    "\"%s\" is not a size such as 500M or 2G", t->quota);
+	if ((d = tool_directory(t)) == NULL)
+		return TOOL_REFUSED;
+	if (tool_account(d, arguments[0], &a)) {
+		enum herr err = set_quota(t, d, a.id, bytes);
+
+		status = err == H_OK ? TOOL_DONE
+		                     : tool_refuse("the quota of %s stays: %s",
+					   a.address, herr_text(err));
 	}
 	directory_close(&d);
 	return status;

@@ -53,7 +53,7 @@ print_json(const struct directory_alias *a, const char *between)
 int
 tool_alias_list(struct tool *t, int count, char **arguments)
 {
-	struct directory *d = tool_directory(t);
+	struct directory *d = tool_directory_to_read(t);
 	struct directory_alias a;
 	char last[ADDRESS_SIZE] = "";
 	const char *between = "";

@@ -1,20 +1,22 @@
 /* hearth: one table of commands, and what they all need. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "common/addr.h"
+#include "common/decode.h"
 #include "common/identity.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/settings.h"
-#include "mailstore/tool.h"
+#include "mailstore/tool_child.h"
 
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
 
 enum { TOOL_STATE = 1 }; /* becomes `user` and enters the state folder */
-enum { MANY = 1000 };
+enum { MANY = 1000, BUSY_TRIES = 250 };
 
 /* clang-format off */
 static const struct command {
@@ -32,9 +34,13 @@ static const struct command {
 	{ "account",	"list", "",			0, 0,	 TOOL_STATE, tool_account_list,	   "all accounts" },
 	{ "account",	"password", "ADDRESS [--password-stdin]", 1, 1, TOOL_STATE, tool_account_password, "set a password" },
 	{ "account",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_account_remove,  "remove an account; its mail is kept aside for 7 days" },
+	{ "account",	"set", "ADDRESS --quota SIZE",	1, 1,	 TOOL_STATE, tool_account_set,	   "limit what an account may hold; 0: no limit" },
 	{ "alias",	"add", "ADDRESS TARGET...",	2, MANY, TOOL_STATE, tool_alias_add,	   "send mail for an address elsewhere" },
 	{ "alias",	"list", "",			0, 0,	 TOOL_STATE, tool_alias_list,	   "all aliases" },
 	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_alias_remove,	   "remove an alias" },
+	{ "queue",	"list", "",			0, 0,	 TOOL_STATE, tool_queue_list,	   "what waits to go out" },
+	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
+	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
 };
 /* clang-format on */
 
@@ -107,22 +113,45 @@ tool_own_address(
 	return true;
 }
 
+static struct directory *
+directory_or_refuse(const struct tool *t, struct directory *d, enum herr err)
+{
+	if (err == H_OK) {
+		directory_domains(d, t->conf->domains, t->conf->ndomains);
+		return d;
+	}
+	if (err == H_BUSY)
+		tool_refuse("another hearth command is changing the directory; "
+			    "try again");
+	else
+		tool_refuse("cannot open the directory in %s: %s",
+		    t->conf->state, herr_text(err));
+	return NULL;
+}
+
 struct directory *
 tool_directory(const struct tool *t)
 {
+	static const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	struct directory *d = NULL;
 	enum herr err = directory_open(&d, ".");
 
-	if (err != H_OK) {
-		tool_refuse(err == H_BUSY
-				? "another hearth command is changing the "
-				  "directory; try again"
-				: "cannot open the directory in %s: %s",
-		    t->conf->state, herr_text(err));
-		return NULL;
+	for (int tries = 0; err == H_BUSY && tries < BUSY_TRIES; tries++) {
+		nanosleep(&pause, NULL);
+		err = directory_open(&d, ".");
 	}
-	directory_domains(d, t->conf->domains, t->conf->ndomains);
-	return d;
+	return directory_or_refuse(t, d, err);
+}
+
+struct directory *
+tool_directory_to_read(const struct tool *t)
+{
+	struct directory *d = NULL;
+	enum herr err = directory_open_published(&d, ".");
+
+	/* Nothing was published: there was never anything to publish. */
+	return err == H_NOTFOUND ? tool_directory(t)
+	                         : directory_or_refuse(t, d, err);
 }
 
 bool
@@ -151,16 +180,23 @@ tool_folder_of(uint64_t account, char path[64])
 void
 tool_json(const char *text)
 {
+	struct buf utf8 = BUF_INIT(SIZE_MAX);
+
+	/* What is not UTF-8 is replaced: it would not be JSON. */
+	decode_charset(&utf8, SPAN("UTF-8"), span_of(text));
 	putchar('"');
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0';
-	     c++)
-		if (*c == '"' || *c == '\\')
-			printf("\\%c", *c);
-		else if (*c < 0x20)
-			printf("\\u%04x", *c);
+	for (size_t i = 0; i < utf8.len; i++) {
+		unsigned char c = (unsigned char)utf8.ptr[i];
+
+		if (c == '"' || c == '\\')
+			printf("\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			printf("\\u%04x", c);
 		else
-			putchar(*c);
+			putchar(c);
+	}
 	putchar('"');
+	buf_free(&utf8);
 }
 
 static const struct command *
@@ -212,9 +248,11 @@ main(int argc, char **argv)
 	struct tool t = { 0 };
 	const char *file = DEFAULT_CONF;
 	const struct command *c;
-	int status = options(argc, argv, &t, &file), used = 0;
+	int status, used = 0;
 
-	if (status >= 0)
+	if (argc > 1 && strcmp(argv[1], TOOL_CHILD_WORD) == 0)
+		return tool_child_main(argc - 2, argv + 2);
+	if ((status = options(argc, argv, &t, &file)) >= 0)
 		return status;
 	log_open("hearth", "tool", LOG_WARN);
 	argc -= optind;
@@ -230,8 +268,12 @@ main(int argc, char **argv)
 	if (conf_load(file, &t.conf) != H_OK)
 		return TOOL_REFUSED;
 	t.conf_folder = identity_open_folder(t.conf);
-	if (c->traits & TOOL_STATE)
+	/* (Who changed identity may not look itself up any more.) */
+	t.program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (c->traits & TOOL_STATE) {
 		identity_take(t.conf);
+		tool_sweep();
+	}
 	status = c->run(&t, argc - used, argv + used);
 	if (fflush(stdout) != 0)
 		status = tool_refuse("writing the output: %s", strerror(errno));

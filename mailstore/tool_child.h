@@ -1,0 +1,25 @@
+/*
+ * Where the tool lets accounts' environments be opened: in a child, one
+ * environment each, a fresh image of the same program that locks itself in like
+ * a role as soon as the environment is open.  What it says is treated as what a
+ * stranger says: lines of bounded length and number, without control characters.
+ */
+#ifndef MAILSTORE_TOOL_CHILD_H
+#define MAILSTORE_TOOL_CHILD_H
+
+#include "mailstore/tool.h"
+
+#define TOOL_CHILD_WORD "--child" /* the first argument of such a child */
+
+/*
+ * Runs a piece of work of the table in tool_child.c on the environment in
+ * `folder`; `line` gets what it finds.  H_NOTFOUND: there is no environment;
+ * H_IO: the child died.
+ */
+enum herr tool_child(const struct tool *, const char *work, const char *folder, const char *first, const char *second,
+    void (*line)(void *arg, const char *text), void *arg) MUST_USE;
+
+/* The child's main(). */
+int tool_child_main(int argc, char **argv);
+
+#endif
