@@ -2,6 +2,8 @@
  * all this test. */
 #include "tests/unit/front_world.h"
 
+#include <sys/resource.h>
+
 static void
 talking(void)
 {
@@ -354,6 +356,38 @@ slots(void)
 }
 
 static void
+out_of_descriptors(void)
+{
+	struct rlimit r, few;
+	int taken[64], fd[3];
+	size_t n = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	few = r;
+	few.rlim_cur = 60;
+	for (int i = 0; i < 3; i++)
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while ((taken[n] = dup(fd[0])) >= 0)
+		n++;
+	/* Each hears why, and the front has its reserve back for the next. */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&listening,
+				     sizeof(listening)),
+		    0);
+		assert_int_equal(fcntl(fd[i], F_SETFL, O_NONBLOCK), 0);
+		expect(fd[i], "busy");
+		expect(fd[i], "");
+	}
+	while (n > 0)
+		close(taken[--n]);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	hang_up(greeted());
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+}
+
+static void
 held(void)
 {
 	int fd = greeted();
@@ -426,6 +460,7 @@ scenarios(void)
 	auth_is_hostile();
 	questions();
 	slots();
+	out_of_descriptors();
 	held();
 	draining();
 }
