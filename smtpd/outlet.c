@@ -9,11 +9,14 @@
 #include "smtpd/delivery.h"
 
 enum {
+	TRIES_MAX = 6, /* the first; with a look-up; the last only looks up */
 	TICK_MS = 30 * 1000,
 	UNUSED_MS = 60 * 1000, /* then a channel is given back */
 	PATIENCE_MS =
 	    10 * 60 * 1000, /* clients wait that long (RFC 5321, 4.5.3.2.6) */
-	PLENTY_MS = 200,    /* how long a comfortable answer is believed */
+	AGAIN_MS = 20, /* between questions for a role that cannot start yet */
+	START_MS = 20 * 1000, /* how long it is asked for */
+	PLENTY_MS = 200,      /* how long a comfortable answer is believed */
 	PLENTY = 1024 * 1024 * 1024, /* bytes */
 };
 
@@ -28,13 +31,14 @@ struct outlet {
 	bool orphan; /* a login's owner is gone */
 	struct parcel *first;
 	size_t load;
+	int64_t wanted; /* a channel, since then; 0: not, or there is one */
 	int64_t used, plenty_until;
 };
 
 struct outlets {
 	struct role *role;
 	struct outlet *first;
-	struct timer *tick;
+	struct timer *tick, *again;
 	bool ticking;
 	uint64_t last_number;
 	struct buf payload; /* of the parcel that is being sent */
@@ -43,6 +47,7 @@ struct outlets {
 static void message(void *arg, struct channel *, struct channel_msg *);
 static void closed(void *arg, struct channel *);
 static void tick(void *arg);
+static void again(void *arg);
 static void want_channel(struct outlet *);
 
 static const struct channel_handler handler = { .message = message,
@@ -55,6 +60,7 @@ outlets_new(struct role *role)
 
 	all->role = role;
 	all->tick = timer_new(role_loop(role), tick, all);
+	all->again = timer_new(role_loop(role), again, all);
 	all->payload = BUF_INIT(CHANNEL_PAYLOAD_MAX);
 	return all;
 }
@@ -184,12 +190,6 @@ finish(struct parcel *p, enum herr err, uint64_t value)
 	p->done(p->arg, err, value);
 }
 
-static unsigned
-tries_max(const struct parcel *p)
-{
-	return p->kind == PARCEL_ROOM ? 2 : 3;
-}
-
 static void
 send_content(struct parcel *p, uint16_t type, unsigned flags)
 {
@@ -215,7 +215,7 @@ static void
 transmit(struct parcel *p)
 {
 	unsigned flags = p->tries > 0 ? DELIVERY_LOOK_UP : 0;
-	bool only_look = p->tries >= 2;
+	bool only_look = p->tries + 1 >= TRIES_MAX;
 
 	p->tries++;
 	switch (p->kind) {
@@ -237,23 +237,17 @@ transmit(struct parcel *p)
 	}
 }
 
-static void
-send_or_ask(struct outlet *o, struct parcel *p)
-{
-	attach(o, p);
-	if (o->channel != NULL)
-		transmit(p);
-	else
-		want_channel(o);
-}
-
 void
 parcel_send(struct outlet *o, struct parcel *p)
 {
 	p->number = ++o->all->last_number;
 	p->tries = 0;
 	p->since = clock_mono_ms();
-	send_or_ask(o, p);
+	attach(o, p);
+	if (o->channel != NULL)
+		transmit(p);
+	else
+		want_channel(o);
 }
 
 void
@@ -297,7 +291,7 @@ read_answer(const struct parcel *p, const struct channel_msg *m, enum herr *err,
 	*err = p->kind == PARCEL_ROOM ? H_OK : known_herr(wire_u8(&w));
 	*value = p->kind == PARCEL_DELIVER ? 0 : wire_u64(&w);
 	/* Only looked up, and not there: it was never stored. */
-	if (p->kind != PARCEL_ROOM && p->tries == tries_max(p) &&
+	if (p->kind != PARCEL_ROOM && p->tries == TRIES_MAX &&
 	    *err == H_NOTFOUND)
 		*err = H_BUSY;
 	return wire_end(&w);
@@ -335,31 +329,51 @@ take_parcels(struct outlet *o, struct parcel **list)
 	o->first = NULL;
 }
 
+/* There will be no channel for a while. */
+static void
+refuse_parcels(struct outlet *o, enum herr err)
+{
+	struct parcel *list;
+
+	take_parcels(o, &list);
+	while (list != NULL)
+		/* (one that was sent before may be stored: nothing final) */
+		finish(list, list->tries == 0 ? err : H_BUSY, 0);
+}
+
+static void
+use_channel(struct outlet *o)
+{
+	struct parcel *list;
+
+	take_parcels(o, &list);
+	while (list != NULL) {
+		struct parcel *p = list;
+
+		detach(p);
+		attach(o, p);
+		transmit(p);
+	}
+}
+
+/* A role that died is started again, after a pause if it died young. */
 static void
 got_channel(void *arg, enum herr err, int fd)
 {
 	struct outlet *o = arg;
-	struct parcel *list;
 
 	o->asking = false;
-	take_parcels(o, &list);
-	if (err == H_OK)
+	if (err == H_OK) {
+		o->wanted = 0;
 		o->channel =
 		    channel_new(role_loop(o->all->role), fd, &handler, o);
-	while (list != NULL) {
-		struct parcel *p = list;
-
-		if (err != H_OK) {
-			/*
-			 * One that was sent before may be stored: no final
-			 * answer then.
-			 */
-			finish(p, p->tries == 0 ? err : H_BUSY, 0);
-			continue;
-		}
-		detach(p);
-		attach(o, p);
-		transmit(p);
+		use_channel(o);
+	} else if (err == H_BUSY && o->first != NULL &&
+		   clock_mono_ms() - o->wanted < START_MS) {
+		timer_set(o->all->again, AGAIN_MS);
+	} else {
+		o->wanted = 0;
+		refuse_parcels(o, err);
 	}
 }
 
@@ -369,13 +383,25 @@ want_channel(struct outlet *o)
 	if (o->asking)
 		return;
 	o->asking = true;
+	if (o->wanted == 0)
+		o->wanted = clock_mono_ms();
 	role_want_peer(o->all->role, o->peer, o->account, got_channel, o);
+}
+
+static void
+again(void *arg)
+{
+	struct outlets *all = arg;
+
+	for (struct outlet *o = all->first; o != NULL; o = o->next)
+		if (o->first != NULL && o->channel == NULL && !o->lost)
+			want_channel(o);
 }
 
 static void
 closed(void *arg, struct channel *c)
 {
-	struct outlet *o = arg, *next;
+	struct outlet *o = arg, *next = o;
 	struct parcel *list;
 
 	(void)c;
@@ -386,22 +412,26 @@ closed(void *arg, struct channel *c)
 	while (list != NULL) {
 		struct parcel *p = list;
 
-		if (p->tries >= tries_max(p)) {
+		if (p->tries >= TRIES_MAX) {
 			finish(p, H_BUSY, 0);
 			continue;
 		}
 		detach(p);
-		next = o;
 		if (o->lost) {
 			/*
 			 * Any channel to the queue may look up; none but a
 			 * login's may enqueue.
 			 */
 			next = outlet_queue(o->all);
-			p->tries = tries_max(p) - 1;
+			p->tries = TRIES_MAX - 1;
 		}
-		send_or_ask(next, p);
+		attach(next, p);
+		if (next->channel != NULL)
+			transmit(p);
 	}
+	/* A moment, so that the parent has noticed as well. */
+	if (next->first != NULL)
+		timer_set(o->all->again, AGAIN_MS);
 }
 
 static void

@@ -3,8 +3,9 @@
  * queue, asked of the parent when they are needed, kept while they are used.
  *
  * A parcel is one question with one answer.  When its channel is lost before
- * the answer came, nobody knows what holds: it is sent once more, to be looked
- * up before it is stored, then only looked up; only then is the answer H_BUSY.
+ * the answer came, nobody knows what holds: it is sent again, to be looked up
+ * before it is stored; at the last try it is only looked up; then the answer is
+ * H_BUSY.
  * Slowness is no failure: an answer is waited for up to ten minutes, and it is
  * the parent that ends a role which hangs.
  */
