@@ -65,6 +65,7 @@ stop(void *arg, int signo)
 	loop_stop(loop);
 }
 
+/* Everything else is ready when the port is told. */
 static int
 listen_somewhere(void)
 {
@@ -99,12 +100,12 @@ main(int argc, char **argv)
 	loop = loop_new();
 	account = imap_account_new(loop, store);
 	account->max_sessions = 2000;
-	fd = listen_somewhere();
-	(void)watch_new(loop, fd, LOOP_READ, connected, &fd);
 	(void)watch_new(loop, store_wake_fd(store), LOOP_READ, woken, NULL);
 	(void)signal_watch_new(loop, SIGTERM, stop, NULL);
 	tidy_timer = timer_new(loop, tidy, NULL);
 	timer_set(tidy_timer, 60 * 1000);
+	fd = listen_somewhere();
+	(void)watch_new(loop, fd, LOOP_READ, connected, &fd);
 	loop_run(loop);
 	imap_account_free(&account);
 	store_close(&store);
