@@ -30,12 +30,10 @@
 enum {
 	BASE = 1 << 0,   /* read and write what is open, allocate, wait, end */
 	ACCEPT = 1 << 1, /* take connections from a listening socket */
-	FILES =
-	    1 << 2, /* write at offsets, size and sync files that are open */
-	LOCKS = 1 << 3,   /* record locks and free space: LMDB */
-	MEMORY = 1 << 4,  /* sealed memory to hand a message over in */
-	THREADS = 1 << 5, /* threads; no processes */
-	SANITIZER = 1 << 6,
+	MEMORY = 1 << 2, /* sealed memory to hand a message over in */
+	STORE = 1 << 3,  /* LMDB: write at offsets, sync, lock, ask for space */
+	THREADS = 1 << 4, /* threads; no processes */
+	SANITIZER = 1 << 5,
 };
 
 #ifdef HEARTH_SANITIZE
@@ -51,16 +49,16 @@ static const struct confinement {
 	unsigned sets;
 	rlim_t data; /* bytes of heap; maps of files do not count */
 } confinements[] = {
-	[ROLE_SMTP_MX]         = { EVERY_ROLE | ACCEPT | FILES | MEMORY,	(rlim_t)1024 * MIB },
-	[ROLE_SMTP_SUBMISSION] = { EVERY_ROLE | ACCEPT | FILES | MEMORY,	(rlim_t)1024 * MIB },
-	[ROLE_SMTP_DELIVER]    = { EVERY_ROLE | FILES | LOCKS,			(rlim_t)512 * MIB },
-	[ROLE_SMTP_QUEUE]      = { EVERY_ROLE | FILES | LOCKS | MEMORY,		(rlim_t)512 * MIB },
+	[ROLE_SMTP_MX]         = { EVERY_ROLE | ACCEPT | MEMORY,		(rlim_t)1024 * MIB },
+	[ROLE_SMTP_SUBMISSION] = { EVERY_ROLE | ACCEPT | MEMORY,		(rlim_t)1024 * MIB },
+	[ROLE_SMTP_DELIVER]    = { EVERY_ROLE | STORE,				(rlim_t)512 * MIB },
+	[ROLE_SMTP_QUEUE]      = { EVERY_ROLE | STORE | MEMORY,		(rlim_t)512 * MIB },
 	[ROLE_IMAP_FRONT]      = { EVERY_ROLE | ACCEPT,				(rlim_t)1024 * MIB },
-	[ROLE_IMAP_ACCOUNT]    = { EVERY_ROLE | FILES | LOCKS,			(rlim_t)1024 * MIB },
+	[ROLE_IMAP_ACCOUNT]    = { EVERY_ROLE | STORE,				(rlim_t)1024 * MIB },
 	[ROLE_POP3_FRONT]      = { EVERY_ROLE | ACCEPT,				(rlim_t)1024 * MIB },
-	[ROLE_POP3_ACCOUNT]    = { EVERY_ROLE | FILES | LOCKS,			(rlim_t)512 * MIB },
+	[ROLE_POP3_ACCOUNT]    = { EVERY_ROLE | STORE,				(rlim_t)512 * MIB },
 	[ROLE_AUTH]            = { EVERY_ROLE | THREADS,			(rlim_t)512 * MIB },
-	[ROLE_TOOL_CHILD]      = { EVERY_ROLE | FILES | LOCKS,			(rlim_t)1024 * MIB },
+	[ROLE_TOOL_CHILD]      = { EVERY_ROLE | STORE,				(rlim_t)1024 * MIB },
 };
 
 #define ARG_IS(n, v)	{ { n, SCMP_CMP_EQ, (scmp_datum_t)(v), 0 }, { 0 } }, 1
@@ -76,7 +74,6 @@ static const struct permit {
 	unsigned nwhen;
 } permits[] = {
 	{ BASE, SCMP_SYS(read), AS_IT_IS },
-	{ BASE, SCMP_SYS(readv), AS_IT_IS },
 	{ BASE, SCMP_SYS(pread64), AS_IT_IS },
 	{ BASE, SCMP_SYS(write), AS_IT_IS },
 	{ BASE, SCMP_SYS(writev), AS_IT_IS },
@@ -97,8 +94,6 @@ static const struct permit {
 	{ BASE, SCMP_SYS(sendto), BIT_NOT_AND_IS(3, MSG_FASTOPEN, 4, 0) },
 	{ BASE, SCMP_SYS(shutdown), AS_IT_IS },
 	{ BASE, SCMP_SYS(getsockopt), AS_IT_IS },
-	{ BASE, SCMP_SYS(getsockname), AS_IT_IS },
-	{ BASE, SCMP_SYS(getpeername), AS_IT_IS },
 	{ BASE, SCMP_SYS(setsockopt), ARGS_ARE(1, IPPROTO_TCP, 2, TCP_NODELAY) },
 
 	{ BASE, SCMP_SYS(epoll_ctl), AS_IT_IS },
@@ -108,7 +103,6 @@ static const struct permit {
 	{ BASE, SCMP_SYS(ppoll), AS_IT_IS },
 	{ BASE, SCMP_SYS(clock_gettime), AS_IT_IS },
 	{ BASE, SCMP_SYS(clock_nanosleep), AS_IT_IS },
-	{ BASE, SCMP_SYS(nanosleep), AS_IT_IS },
 	{ BASE, SCMP_SYS(gettimeofday), AS_IT_IS },
 	{ BASE, SCMP_SYS(getrandom), AS_IT_IS },
 	{ BASE, SCMP_SYS(restart_syscall), AS_IT_IS },
@@ -132,18 +126,15 @@ static const struct permit {
 
 	{ ACCEPT, SCMP_SYS(accept4), AS_IT_IS },
 
-	{ FILES, SCMP_SYS(pwrite64), AS_IT_IS },
-	{ FILES, SCMP_SYS(preadv), AS_IT_IS },
-	{ FILES, SCMP_SYS(pwritev), AS_IT_IS },
-	{ FILES, SCMP_SYS(ftruncate), AS_IT_IS },
-	{ FILES, SCMP_SYS(fallocate), AS_IT_IS },
-	{ FILES, SCMP_SYS(fdatasync), AS_IT_IS },
-	{ FILES, SCMP_SYS(fsync), AS_IT_IS },
-
-	{ LOCKS, SCMP_SYS(fcntl), ARG_IS(1, F_GETLK) },
-	{ LOCKS, SCMP_SYS(fcntl), ARG_IS(1, F_SETLK) },
-	{ LOCKS, SCMP_SYS(fcntl), ARG_IS(1, F_SETLKW) },
-	{ LOCKS, SCMP_SYS(fstatfs), AS_IT_IS },
+	{ STORE, SCMP_SYS(pwrite64), AS_IT_IS },
+	{ STORE, SCMP_SYS(pwritev), AS_IT_IS },
+	{ STORE, SCMP_SYS(fallocate), AS_IT_IS },
+	{ STORE, SCMP_SYS(fdatasync), AS_IT_IS },
+	{ STORE, SCMP_SYS(fsync), AS_IT_IS },
+	{ STORE, SCMP_SYS(fcntl), ARG_IS(1, F_GETLK) },
+	{ STORE, SCMP_SYS(fcntl), ARG_IS(1, F_SETLK) },
+	{ STORE, SCMP_SYS(fcntl), ARG_IS(1, F_SETLKW) },
+	{ STORE, SCMP_SYS(fstatfs), AS_IT_IS },
 
 	{ MEMORY, SCMP_SYS(memfd_create), AS_IT_IS },
 	{ MEMORY, SCMP_SYS(fcntl), ARG_IS(1, F_ADD_SEALS) },
