@@ -38,7 +38,7 @@ def run(results):
         senders(a, results)
         mending(a, results)
         outside(a, results)
-    with Appliance(conf="", daemon_conf={"smtpd": "plaintext_auth = false"}, start=False) as a:
+    with Appliance(start=False) as a:
         with open(a.conf_file) as f:
             text = f.read().replace("plaintext_auth = true", "", 1)
         with open(a.conf_file, "w") as f:
