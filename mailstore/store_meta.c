@@ -83,18 +83,26 @@ tree_is_sane(const unsigned char *tree, unsigned flags, uint64_t last)
 	       (root == NO_ROOT || (root >= 2 && root <= last));
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or what is wrong.  Of both pages: */
 static const char *
-meta_fault(const unsigned char *m, uint64_t number)
+head_fault(const unsigned char *m, uint64_t number)
 {
-	uint64_t last = le64(m + AT_LAST_PAGE);
-
 	if (le64(m + AT_PAGE) != number || le16(m + AT_FLAGS) != PAGE_IS_META)
 		return "no meta page";
 	if (le32(m + AT_MAGIC) != MAGIC || le32(m + AT_VERSION) != FORMAT)
 		return "not an LMDB file of this format";
 	if (le32(m + AT_FREE_TREE + TREE_PAGE_SIZE) != META_PAGE)
 		return "pages are not 4 KiB";
+	return NULL;
+}
+
+/* Of the newer one alone: after a write that failed LMDB leaves a mixture in
+ * the other, marked as older. */
+static const char *
+state_fault(const unsigned char *m)
+{
+	uint64_t last = le64(m + AT_LAST_PAGE);
+
 	if (last < 1 || last > (UINT64_C(1) << 47) / META_PAGE)
 		return "last page is impossible";
 	if (!tree_is_sane(m + AT_FREE_TREE, KEYS_ARE_INTEGERS, last) ||
@@ -119,12 +127,12 @@ metas_look(int fd, struct meta_facts *facts, enum herr *err)
 		}
 		if (n != META_LEN)
 			return "too short";
-		if ((fault = meta_fault(m[i], i)) != NULL)
+		if ((fault = head_fault(m[i], i)) != NULL)
 			return fault;
 	}
 	newer = le64(m[1] + AT_TRANSACTION) > le64(m[0] + AT_TRANSACTION);
 	facts->pages = le64(m[newer] + AT_LAST_PAGE) + 1;
-	return NULL;
+	return state_fault(m[newer]);
 }
 
 enum herr
