@@ -285,10 +285,13 @@ commit(struct deliver *d)
 
 		if (j->err == H_EXISTS)
 			j->err = H_OK;
-		log_job(d, j);
 		if (j->peer != NULL)
 			answer(j->peer, j->number, j->err);
-		release_job(j);
+	}
+	/* People wait for answers, nobody for these. */
+	for (size_t i = 0; i < d->njobs; i++) {
+		log_job(d, &d->jobs[i]);
+		release_job(&d->jobs[i]);
 	}
 	d->njobs = 0;
 	d->bytes = 0;

@@ -134,6 +134,21 @@ refuse_message(struct smtp_session *s, enum smtp_reply why)
 	return SMTP_DONE;
 }
 
+/*
+ * The promise.  Said below the H_OK of the process that has the message in a
+ * committed, synced transaction, or found it there (H_EXISTS is the same);
+ * nothing else comes out as 250.
+ */
+static void
+answer(struct smtp_session *s, enum smtp_reply reply, const char *trace)
+{
+	smtp_say_more(s, reply, reply == REPLY_STORED ? trace : NULL);
+	/* Somebody waits for this line, nobody for what is left to do. */
+	conn_flush(client_conn(s->client));
+	if (reply == REPLY_STORED)
+		s->junk = s->errors = 0;
+}
+
 /* Deliver role or queue has answered. */
 static void
 stored(void *arg, enum herr err, uint64_t queued)
@@ -142,20 +157,14 @@ stored(void *arg, enum herr err, uint64_t queued)
 	struct smtp_session *s = m->session;
 	enum smtp_reply reply = smtp_reply_for(err);
 
+	if (s != NULL)
+		answer(s, reply, m->trace);
 	log_received(m, reply, queued);
 	if (s == NULL) {
 		/* Nobody is left to hear it. */
 		smtp_mail_leave(&m);
 		return;
 	}
-	/*
-	 * The promise.  H_OK was sent by the process that has the message in a
-	 * committed, synced transaction, or found it there; H_EXISTS is the
-	 * same.  Nothing else comes out as 250.
-	 */
-	smtp_say_more(s, reply, reply == REPLY_STORED ? m->trace : NULL);
-	if (reply == REPLY_STORED)
-		s->junk = s->errors = 0;
 	smtp_reset(s);
 	smtp_resume(s, SMTP_DONE);
 }

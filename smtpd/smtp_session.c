@@ -162,9 +162,12 @@ smtp_resume(struct smtp_session *s, enum smtp_step step)
 		return;
 	s->waiting = false;
 	s->line_since = clock_mono_ms();
-	/* Let go, the front calls input() again, at the end of this turn. */
-	if (take_step(s, step) && !s->waiting)
-		client_hold(s->client, false);
+	if (!take_step(s, step) || s->waiting)
+		return;
+	client_hold(s->client, false);
+	/* What is pipelined goes on at once, so that replies leave together. */
+	if (conn_input(client_conn(s->client)).len > 0)
+		input(s->client);
 }
 
 /* ---- what the front says ---- */
