@@ -4,6 +4,7 @@
  */
 #include "common/mem.h"
 #include "imapd/imap_cmd.h"
+#include "imapd/imap_condstore.h"
 #include "imapd/imap_match.h"
 #include "imapd/imap_turn.h"
 
@@ -160,6 +161,8 @@ imap_cmd_search(struct imap_session *s, struct imap_request *r)
 	r->release = release;
 	if ((reply = parse(s, r, q)) != IMAP_REPLY_DONE)
 		return imap_done(r, reply);
+	if (q->what.by_modseq)
+		imap_condstore_on(s);
 	if (q->what.by_numbers) /* RFC 7162, 3.2.10.2 */
 		r->holds_seq = true;
 	conn_text(s->conn, "* SEARCH");

@@ -6,7 +6,6 @@
 #include "common/date.h"
 #include "common/decode.h"
 #include "common/mem.h"
-#include "imapd/imap_condstore.h"
 #include "imapd/imap_flags.h"
 #include "imapd/imap_limits.h"
 #include "imapd/imap_numbers.h"
@@ -169,7 +168,6 @@ parse_modseq(struct parser *p, struct imap_key *k)
 	}
 	k->value = imap_modseq(a);
 	p->search->by_modseq = true;
-	imap_condstore_on(p->session);
 }
 
 static void
