@@ -173,19 +173,6 @@ db_commit(struct db_txn **tp)
 	return err;
 }
 
-/* Pages inside the file that a write may use. */
-static uint64_t
-free_inside(struct db *db)
-{
-	uint64_t pages = 0;
-
-	if (env_begin_read(db) == 0) {
-		pages = env_free_pages(db, db->reader, 0);
-		mdb_txn_reset(db->reader);
-	}
-	return pages;
-}
-
 enum herr
 db_want_space(struct db_txn *t, uint64_t bytes)
 {
@@ -199,7 +186,7 @@ db_want_space(struct db_txn *t, uint64_t bytes)
 	/* Mail that was deleted left room inside the file.  Four times as much:
 	 * not every gap fits. */
 	if (err == H_FULL && space_reserve_whole(&db->space, t->end) &&
-	    free_inside(db) * DB_PAGE >= 4 * t->growth + 1024 * 1024)
+	    env_free_pages(db) * DB_PAGE >= 4 * t->growth + 1024 * 1024)
 		err = H_OK;
 	if (err == H_FULL)
 		t->growth -= bytes;

@@ -143,15 +143,12 @@ on_cut_off(int signo)
 }
 
 /* Pages from `first` on that are in the list of free pages. */
-uint64_t
-env_free_pages(struct db *db, MDB_txn *txn, uint64_t first)
+static uint64_t
+count_free(MDB_cursor *c, uint64_t first)
 {
-	MDB_cursor *c;
 	MDB_val key, value;
 	uint64_t count = 0;
 
-	if (mdb_cursor_open(txn, 0, &c) != 0)
-		return 0;
 	while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0) {
 		size_t n = value.mv_size / sizeof(uint64_t);
 		const char *list = value.mv_data;
@@ -162,7 +159,22 @@ env_free_pages(struct db *db, MDB_txn *txn, uint64_t first)
 		for (size_t i = 1; i <= n; i++)
 			count += le64(list + i * sizeof(uint64_t)) >= first;
 	}
-	mdb_cursor_close(c);
+	return count;
+}
+
+uint64_t
+env_free_pages(struct db *db)
+{
+	MDB_cursor *c;
+	uint64_t count = 0;
+
+	if (env_begin_read(db) != 0)
+		return 0;
+	if (mdb_cursor_open(db->reader, 0, &c) == 0) {
+		count = count_free(c, 0);
+		mdb_cursor_close(c);
+	}
+	mdb_txn_reset(db->reader);
 	db->space.touched += count * sizeof(uint64_t);
 	return count;
 }
@@ -177,16 +189,20 @@ check_length(struct db *db, const struct meta_facts *facts)
 	struct sigaction guard = { .sa_handler = on_cut_off }, before;
 	volatile enum herr err = H_CORRUPT;
 	MDB_txn *txn;
+	MDB_cursor *c;
 
 	if (whole >= facts->pages)
 		return H_OK;
 	if (mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn) != 0)
 		return H_CORRUPT;
-	sigaction(SIGBUS, &guard, &before);
-	if (sigsetjmp(cut_off, 1) == 0 &&
-	    env_free_pages(db, txn, whole) == facts->pages - whole)
-		err = H_OK;
-	sigaction(SIGBUS, &before, NULL);
+	if (mdb_cursor_open(txn, 0, &c) == 0) {
+		sigaction(SIGBUS, &guard, &before);
+		if (sigsetjmp(cut_off, 1) == 0 &&
+		    count_free(c, whole) == facts->pages - whole)
+			err = H_OK;
+		sigaction(SIGBUS, &before, NULL);
+		mdb_cursor_close(c);
+	}
 	mdb_txn_abort(txn);
 	return err;
 }

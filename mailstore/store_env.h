@@ -60,7 +60,7 @@ int env_begin_read(struct db *);
 void env_open_anew(struct db *);
 /* Bytes the file should have, as of the newest commit. */
 uint64_t env_end(struct db *);
-/* Pages from `first` on that are free, as `txn` (a read) sees it. */
-uint64_t env_free_pages(struct db *, MDB_txn *txn, uint64_t first);
+/* Pages inside the file that are free. */
+uint64_t env_free_pages(struct db *);
 
 #endif
