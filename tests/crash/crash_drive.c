@@ -3,8 +3,8 @@
  *
  * The ledger is a file of letters, one written as each thing is known:
  *	C  the account is made (acknowledged)
- *	B  a step begins	A  it is committed (acknowledged), or was found to
- *be F  it failed, and was found not to be there
+ *	B  a step begins	A  it is committed (acknowledged), or was found
+ *to be F  it failed, and was found not to be there
  */
 #include "tests/crash/crash_drive.h"
 
@@ -38,14 +38,15 @@ found(struct store *st, uint64_t modseq, bool *there)
 	return err;
 }
 
-/* A full disk may refuse mail that arrives, before anything is changed; all else goes on. */
+/* A full disk may refuse mail that arrives, before anything is changed; all
+ * else goes on. */
 static bool
 may_be_refused(enum herr err, bool at_commit)
 {
 	const char *mode = getenv("CRASH_MODE");
 
 	return mode == NULL || strcmp(mode, "full") != 0 ||
-	    (err == H_FULL && !at_commit);
+	       (err == H_FULL && !at_commit);
 }
 
 static int

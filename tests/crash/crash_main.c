@@ -2,9 +2,9 @@
  * Faults of the store's disk, played through.
  *
  *	crash drive FOLDER LEDGER SEED STEPS [early]
- *	crash sweep FOLDER SEED STEPS MODE STRIDE	every STRIDEth call fails
- *in its turn crash replay FOLDER SEED STEPS none|early FLAGS	power cuts at
- *every flush and acknowledgement
+ *	crash sweep FOLDER SEED STEPS MODE STRIDE	every STRIDEth call
+ *fails in its turn crash replay FOLDER SEED STEPS none|early FLAGS	power
+ *cuts at every flush and acknowledgement
  *
  * Exit status 0: nothing was lost, doubled or damaged.  1: something was.
  */

@@ -1,6 +1,6 @@
 #include "tests/crash/crash_play.h"
 
-#include "common/clock.h"
+#include "tests/unit/still_clock.h"
 #include "tests/unit/store_help.h"
 
 enum {
@@ -79,26 +79,6 @@ body(unsigned number)
 }
 
 /* ---- time ---- */
-
-static int64_t wall = 1800000000;
-
-int64_t
-clock_wall(void)
-{
-	return wall;
-}
-
-int64_t
-clock_wall_ms(void)
-{
-	return wall * 1000;
-}
-
-int64_t
-clock_mono_ms(void)
-{
-	return wall * 1000;
-}
 
 void
 play_clock(unsigned n)

@@ -1,24 +1,17 @@
 /*
  * What depends on time: bytes that go later, uploads that nobody published,
  * delivery ids, a clock that jumps; and what depends on age: the log's floor.
- * Also other processes, large messages, and versions.
+ * Also large messages.
  */
 #include "mailstore/store.h"
 
-#include <sys/wait.h>
-
-#include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
 
-#include "common/clock.h"
 #include "common/wire.h"
-#include "mailstore/store_db.h"
-#include "mailstore/store_key.h"
+#include "tests/unit/still_clock.h"
 #include "tests/unit/store_help.h"
 
 static char folder[] = "/tmp/hearth-time-XXXXXX";
@@ -27,26 +20,6 @@ static struct store *st;
 static uint32_t inbox;
 
 enum { YEAR = 365 * 86400 };
-static int64_t wall;
-
-int64_t
-clock_wall(void)
-{
-	return wall;
-}
-
-int64_t
-clock_wall_ms(void)
-{
-	return wall * 1000;
-}
-
-int64_t
-clock_mono_ms(void)
-{
-	return wall * 1000;
-}
-
 static int
 setup(void **state)
 {
@@ -345,7 +318,8 @@ unpublished_is_swept(void **state)
 		;
 	store_blob_free(&b);
 	assert_int_equal(stat(data, &before), 0);
-	/* The same room is used again, but for one piece: what a transaction freed the next may not use yet. */
+	/* The same room is used again, but for one piece: what a transaction
+	 * freed the next may not use yet. */
 	b = help_blob(st, buf_span(&m.message));
 	store_blob_free(&b);
 	assert_int_equal(stat(data, &after), 0);
@@ -458,154 +432,8 @@ a_change_too_large_for_the_log(void **state)
 	store_abort(&t);
 }
 
-/* ---- versions ---- */
-
-static void
-newer_versions_are_left_alone(void **state)
-{
-	static const struct db_shape shape = { .what = "test",
-		.trees = { "body", "message", "mailbox", "log" } };
-	char *data = file_path(path, "data.mdb");
-	struct buf before = BUF_INIT(1 << 24), after = BUF_INIT(1 << 24);
-	struct key key = key_account();
-	struct db *db;
-	struct db_txn *t;
-	struct span row;
-
-	(void)state;
-	store_close(&st);
-	assert_int_equal(db_open(&db, path, &shape), H_OK);
-	t = db_begin(db, true);
-	assert_true(db_get(t, DB_MAIN, key_span(&key), &row));
-	/* a row of another length, in another layout, but for its first number
-	 */
-	db_put(t, DB_MAIN, key_span(&key), SPAN("\2\0something else"));
-	assert_int_equal(db_commit(&t), H_OK);
-	db_close(&db);
-	assert_int_equal(file_read(data, &before), H_OK);
-	assert_int_equal(store_open(&st, path), H_VERSION);
-	assert_null(st);
-	assert_int_equal(file_read(data, &after), H_OK);
-	assert_int_equal(before.len, after.len);
-	assert_memory_equal(before.ptr, after.ptr, before.len);
-
-	assert_int_equal(db_open(&db, path, &shape), H_OK);
-	t = db_begin(db, true);
-	db_put(t, DB_MAIN, key_span(&key), SPAN("\0\0never was"));
-	assert_int_equal(db_commit(&t), H_OK);
-	db_close(&db);
-	assert_int_equal(store_open(&st, path), H_VERSION);
-	buf_free(&before);
-	buf_free(&after);
-	mem_free(&data);
-}
-
-/* ---- other processes ---- */
-
-static int
-child(unsigned number)
-{
-	uint32_t uid;
-
-	wall = 1800000000;
-	if (store_open(&st, path) != H_OK)
-		return 1;
-	inbox = help_mailbox(st, "INBOX");
-	for (unsigned i = 0; i < 100; i++) {
-		struct store_txn *t = store_begin(st, STORE_WRITE);
-
-		if (help_append(
-			st, t, inbox, number * 1000 + i, 2000, 0, &uid) != H_OK)
-			return 2;
-		if (store_commit(&t) != H_OK)
-			return 3;
-	}
-	store_close(&st);
-	return 0;
-}
-
-static pid_t
-start(unsigned number)
-{
-	char text[16];
-	pid_t pid;
-
-	snprintf(text, sizeof text, "%u", number);
-	if ((pid = fork()) == 0) {
-		execl("/proc/self/exe", "test_store_time", "child", path, text,
-		    (char *)NULL);
-		_exit(9);
-	}
-	return pid;
-}
-
-/* Others append; we are woken, and see every message once, in order. */
-static void
-processes_wake_each_other(void **state)
-{
-	struct pollfd p = { .fd = store_wake_fd(st), .events = POLLIN };
-	struct store_view *v = NULL, *newer;
-	struct store_txn *t;
-	uint32_t known = 0;
-	pid_t pids[2];
-
-	(void)state;
-	assert_true(p.fd >= 0);
-	assert_false(store_changed(st));
-	for (unsigned i = 0; i < COUNT_OF(pids); i++)
-		pids[i] = start(i);
-	while (known < 200) {
-		assert_int_equal(poll(&p, 1, 20000), 1);
-		if (!store_changed(st))
-			continue;
-		t = store_begin(st, STORE_READ);
-		newer = store_view_get(t, inbox);
-		store_abort(&t);
-		assert_true(store_view_count(newer) >= known);
-		if (v != NULL)
-			assert_int_equal(
-			    store_view_gone(v, newer, UINT32_MAX), 0);
-		known = store_view_count(newer);
-		assert_int_equal(store_view_uid(newer, known), known);
-		store_view_unref(&v);
-		v = newer;
-	}
-	store_view_unref(&v);
-	for (unsigned i = 0; i < COUNT_OF(pids); i++) {
-		int status;
-
-		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
-		assert_int_equal(status, 0);
-	}
-	/* our own commits are told too */
-	store_changed(st);
-	expunge(1);
-	assert_int_equal(poll(&p, 1, 0), 1);
-	assert_true(store_changed(st));
-	assert_false(store_changed(st));
-	assert_int_equal(poll(&p, 1, 0), 0);
-}
-
-/* A writer that dies with the lock held is no obstacle. */
-static void
-a_writer_dies(void **state)
-{
-	pid_t pid = start(7);
-	struct pollfd p = { .fd = store_wake_fd(st), .events = POLLIN };
-	uint32_t uid;
-	uint64_t message;
-	int status;
-
-	(void)state;
-	assert_int_equal(poll(&p, 1, 20000), 1);
-	kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(deliver(1, 3000, wall, true, &uid, &message), H_OK);
-	store_tidy(st);
-}
-
 int
-main(int argc, char **argv)
+main(void)
 {
 	static const struct {
 		const char *name;
@@ -620,18 +448,10 @@ main(int argc, char **argv)
 		{ "the_log_has_a_floor", the_log_has_a_floor },
 		{ "a_change_too_large_for_the_log",
 		    a_change_too_large_for_the_log },
-		{ "newer_versions_are_left_alone",
-		    newer_versions_are_left_alone },
-		{ "processes_wake_each_other", processes_wake_each_other },
-		{ "a_writer_dies", a_writer_dies },
 	};
 	struct CMUnitTest tests[COUNT_OF(all)];
 	int failed;
 
-	if (argc == 4) {
-		snprintf(path, sizeof path, "%s", argv[2]);
-		return child((unsigned)strtoul(argv[3], NULL, 10));
-	}
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		tests[i] = (struct CMUnitTest){ all[i].name, all[i].fn, setup,
 			teardown, NULL };
