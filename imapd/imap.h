@@ -120,6 +120,7 @@ struct imap_account {
 	struct imap_session *ready, **ready_end; /* those that can go on */
 	struct imap_session *writers;		 /* those with requests that wait for the write transaction */
 	bool turn_planned;
+	unsigned turn; /* counts */
 	void (*plan_turn)(struct imap_account *);
 	int64_t slice_end;	 /* monotonic, ms: whoever runs stops about then */
 	struct store_txn *txn;	 /* the read transaction of this turn; see imap_read() */
@@ -146,6 +147,7 @@ struct imap_session {
 	unsigned bad;		/* commands in a row that made no sense */
 	unsigned idle_minutes;
 	bool is_ready, is_writer;
+	unsigned turn; /* the last it had */
 	bool eof;      /* the client will say no more */
 	bool plus_waits; /* a literal waits for "+", which waits for its turn */
 	bool over;     /* to be freed */

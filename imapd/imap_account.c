@@ -17,23 +17,19 @@ enum {
 	SCRATCH_KEPT = 64 * 1024,
 };
 
-/* Those that are ready now; who becomes ready meanwhile waits for the next
- * time. */
+/* Those that are ready, each once, until the slice is over.  Who is not done
+ * goes to the end of the list, so nobody waits for long. */
 static void
 run_ready(struct imap_account *a)
 {
-	struct imap_session *list = a->ready, *s;
-
-	/* The list is taken over whole: imap_ready() begins a new one. */
-	a->ready = NULL;
-	a->ready_end = &a->ready;
+	a->turn++;
 	imap_slice_begin(a);
-	while ((s = list) != NULL) {
-		list = s->next_ready;
-		s->is_ready = false;
-		if (imap_slice_over(a))
-			imap_ready(s);
-		else if (!s->over)
+	while (a->ready != NULL && a->ready->turn != a->turn &&
+	       !imap_slice_over(a)) {
+		struct imap_session *s = imap_next_ready(a);
+
+		s->turn = a->turn;
+		if (!s->over)
 			imap_session_run(s);
 	}
 	imap_read_end(a);

@@ -217,6 +217,8 @@ end_message(struct imap_session *s, struct imap_request *r)
 	struct message *m = &ap->message[ap->len - 1];
 
 	mime_end(ap->mime, &m->record);
+	ap->total += m->record.len;
+	s->account->staged += m->record.len;
 	imap_input_resume(&s->input);
 	/* NUL cannot be in a literal (RFC 9051, 4.3). */
 	if (mime_summary(ap->mime)->nul)

@@ -9,10 +9,13 @@
 static enum imap_step
 idle(struct imap_session *s, struct imap_request *r)
 {
-	enum imap_step step = imap_sync(s, true);
+	/* Again, if something came while the client was slow to read. */
+	do {
+		enum imap_step step = imap_sync(s, true);
 
-	if (step != IMAP_DONE || s->over)
-		return step;
+		if (step != IMAP_DONE || s->over)
+			return step;
+	} while (imap_sync_needed(s));
 	switch (imap_input_read(&s->input, s->conn, &imap_session_limits)) {
 	case IMAP_GOT_NOTHING: return IMAP_WAIT_CHANGE;
 	case IMAP_GOT_COMMAND:

@@ -14,7 +14,7 @@ enum {
 	IMAP_SECTION_DEPTH_MAX = 100, /* numbers in a section, as parts are nested */
 	IMAP_FIELDS_MAX = 200,	      /* names in HEADER.FIELDS */
 	IMAP_APPEND_MESSAGES_MAX = 1000,
-	IMAP_APPEND_BYTES_MAX = 64 * 1024 * 1024, /* in one MULTIAPPEND, and at least one message */
+	IMAP_APPEND_BYTES_MAX = 32 * 1024 * 1024, /* in one MULTIAPPEND, and at least one message */
 };
 
 /* Before login, and after. */

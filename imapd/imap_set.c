@@ -42,9 +42,8 @@ by_first(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Any ranges to sorted ones that neither touch nor overlap. */
-static void
-normalize(struct imap_set *set)
+void
+imap_set_sort(struct imap_set *set)
 {
 	size_t to = 0;
 
@@ -60,6 +59,12 @@ normalize(struct imap_set *set)
 			last->last = r.last;
 	}
 	set->len = to + 1;
+}
+
+void
+imap_set_collect(struct imap_set *set, uint32_t first, uint32_t last)
+{
+	push(set, (struct imap_range){ first, last });
 }
 
 /* True if it went in at the end, in order. */
@@ -91,7 +96,7 @@ imap_set_add(struct imap_set *set, uint32_t first, uint32_t last)
 	if (append(set, r))
 		return;
 	push(set, r);
-	normalize(set);
+	imap_set_sort(set);
 }
 
 /* seq-number = nz-number / "*"; 0 stands for "*" */
@@ -149,7 +154,7 @@ imap_set_parse(
 		}
 	} while (scan_try(s, ','));
 	if (!sorted)
-		normalize(set);
+		imap_set_sort(set);
 }
 
 void

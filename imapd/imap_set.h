@@ -30,6 +30,9 @@ void imap_set_parse(
 /* Adding in ascending order is quick, any other order costs a move. */
 void imap_set_add(struct imap_set *, uint32_t first, uint32_t last);
 
+/* Many in any order: collected as they come, then sorted; no other call in between. */
+void imap_set_collect(struct imap_set *, uint32_t first, uint32_t last);
+void imap_set_sort(struct imap_set *);
 /* Leaves in the first what is in the second too. */
 void imap_set_and(struct imap_set *, const struct imap_set *);
 

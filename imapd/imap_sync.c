@@ -70,7 +70,9 @@ imap_sync_changed(struct store_txn *txn, uint32_t mailbox, uint64_t since,
 			if (change.mailbox == mailbox &&
 			    (change.kind == STORE_FLAGS ||
 				(with_new && change.kind == STORE_ADDED)))
-				imap_set_add(set, change.first, change.last);
+				imap_set_collect(
+				    set, change.first, change.last);
+		imap_set_sort(set);
 		return;
 	}
 	while (store_next_row(txn, mailbox, 1, UINT32_MAX, &rows, &row))
