@@ -151,6 +151,7 @@ struct imap_session {
 	bool eof;      /* the client will say no more */
 	bool plus_waits; /* a literal waits for "+", which waits for its turn */
 	bool over;     /* to be freed */
+	bool named;    /* the client's name is in the log */
 	bool condstore, qresync; /* enabled; RFC 7162 */
 
 	/* the selected mailbox */

@@ -50,7 +50,7 @@ imap_cmd_id(struct imap_session *s, struct imap_request *r)
 {
 	struct imap_args a = imap_request_args(r);
 
-	if (!imap_id(&a, s->id, conn_output(s->conn)))
+	if (!imap_id(&a, s->id, &s->named, conn_output(s->conn)))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	return imap_done(r, IMAP_REPLY_DONE);
 }

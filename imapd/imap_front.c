@@ -19,6 +19,7 @@ struct imap_client {
 	struct imap_input input;
 	char *tag;      /* of the command that waits for auth */
 	bool answering; /* the next line answers a challenge of SASL */
+	bool named;     /* its name is in the log */
 	unsigned char bad;
 };
 
@@ -153,7 +154,9 @@ cmd_logout(struct client *c, struct span tag, struct imap_args *a)
 static enum step
 cmd_id(struct client *c, struct span tag, struct imap_args *a)
 {
-	if (!imap_id(a, client_id(c), conn_output(client_conn(c))))
+	struct imap_client *i = client_state(c);
+
+	if (!imap_id(a, client_id(c), &i->named, conn_output(client_conn(c))))
 		return bad(c, tag, BAD_SYNTAX);
 	say(c, tag, OK_DONE);
 	return NEXT;

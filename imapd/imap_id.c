@@ -33,7 +33,7 @@ parse_fields(struct imap_args *a, struct who *who)
 }
 
 bool
-imap_id(struct imap_args *a, uint64_t session, struct buf *out)
+imap_id(struct imap_args *a, uint64_t session, bool *logged, struct buf *out)
 {
 	struct who who = { NO_SPAN, NO_SPAN };
 	struct log_line l;
@@ -43,7 +43,8 @@ imap_id(struct imap_args *a, uint64_t session, struct buf *out)
 		parse_fields(a, &who);
 	if (!imap_end(a))
 		return false;
-	if (who.name.len > 0) {
+	if (who.name.len > 0 && !*logged) {
+		*logged = true;
 		log_begin(&l, LOG_INFO, "client");
 		log_hex(&l, "session", session);
 		log_span(&l, "name", who.name);

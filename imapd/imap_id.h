@@ -4,7 +4,7 @@
 
 #include "imapd/imap_parse.h"
 
-/* Reads the arguments, logs name and version, and writes the untagged ID.  False: malformed. */
-bool imap_id(struct imap_args *, uint64_t session, struct buf *out);
+/* Reads the arguments, logs name and version (once a session: `*logged`), and writes the untagged ID.  False: malformed. */
+bool imap_id(struct imap_args *, uint64_t session, bool *logged, struct buf *out);
 
 #endif
