@@ -16,6 +16,12 @@ def pid_of(a, program, role=None):
     return None
 
 
+def account_of(a, name):
+    """the account's number, as a role's last argument says it"""
+    found = re.findall(rf"event=login .*account=(\d+) address={name}@", a.log())
+    return found[-1]
+
+
 def numbers(messages):
     return collections.Counter(int(x) for m in messages for x in re.findall(rb"\r\nSubject: n(\d+)\r\n", b"\r\n" + m))
 
@@ -73,6 +79,41 @@ def run(results):
                         os.kill(victim, signal.SIGKILL)
             got = numbers(mailbox(a))
             assert all(got[100000 + n] == 1 for n in range(20)), got
+        with results.case("queue: a slow commit is no failed one, and holds up nobody else"):
+            with Talk(a, ehlo="x") as t, Talk(a, ehlo="x") as other:
+                t.mail(to=("bob@example.test",))  # so that both roles run
+                t.send("MAIL FROM:<>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\n")
+                for code in (250, 250, 354):
+                    t.expect(code)
+                stopped = [p for p, w in a.pids().items() if os.path.basename(w[0]) == "hearth-smtp-deliver" and w[-1] == account_of(a, "alice")]
+                assert len(stopped) == 1, a.pids()
+                os.kill(stopped[0], signal.SIGSTOP)
+                try:
+                    t.send("Subject: n100100\r\n\r\nx\r\n.\r\n")
+                    before = len(mailbox(a, "bob"))
+                    other.mail(to=("bob@example.test",))
+                    assert len(mailbox(a, "bob")) == before + 1
+                    t.sock.settimeout(0.5)
+                    try:
+                        raise AssertionError(f"who answered? {t.reply()}")
+                    except TimeoutError:
+                        pass
+                finally:
+                    os.kill(stopped[0], signal.SIGCONT)
+                t.sock.settimeout(30)
+                t.file = t.sock.makefile("rb")
+                t.expect(250)
+            assert numbers(mailbox(a))[100100] == 1
+        with results.case("queue: who has no room keeps his mail waiting"):
+            size = sum(map(len, mailbox(a, "bob")))
+            a.tool("account", "set", "bob@example.test", "--quota", str(size + 3000))
+            with Talk(a, ehlo="x") as t:
+                t.mail(to=("alice@example.test", "bob@example.test"), data="Subject: n300000\r\n\r\n" + "y" * 4000 + "\r\n.\r\n")
+            wait_for(lambda: numbers(mailbox(a))[300000] == 1)
+            wait_for(lambda: "quota" in a.tool("queue", "list").stdout)
+            a.tool("account", "set", "bob@example.test", "--quota", "10M")
+            wait_for(lambda: numbers(mailbox(a, "bob"))[300000] == 1)
+            assert numbers(mailbox(a))[300000] == 1
         with results.case("queue: what is for the outside outlasts a restart"):
             with a.submission() as s:
                 s.sendmail("alice@example.test", ["x@far.example", "bob@example.test"], "Subject: out\r\n\r\nx\r\n")
