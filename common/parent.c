@@ -284,14 +284,15 @@ parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 	p->loop = loop_new();
 	process_open_programs(p);
 
+	/* While root may: at a reload, `user` must be able to read them. */
 	p->conf_folder = identity_open_folder(p->conf);
+	if (!parent_read_tls(p))
+		return 1;
 	identity_take(p->conf);
 	if ((failed = privilege_drop()) != NULL) {
 		log_errno(LOG_ERROR, "privilege", failed);
 		return 1;
 	}
-	if (!parent_read_tls(p))
-		return 1;
 
 	p->ping = timer_new(p->loop, ping, p);
 	p->tick = timer_new(p->loop, tick, p);
