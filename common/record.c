@@ -225,7 +225,8 @@ bool
 record_open(struct span bytes, struct record *r)
 {
 	*r = (struct record){ .bytes = bytes };
-	if (bytes.len < RECORD_HEAD || bytes.ptr[AT_VERSION] != RECORD_VERSION ||
+	if (bytes.len < RECORD_HEAD ||
+	    bytes.ptr[AT_VERSION] != RECORD_VERSION ||
 	    (bytes.ptr[AT_FLAGS] & ~FLAG_CUT) != 0)
 		return false;
 	r->parts = le16(bytes.ptr + AT_PARTS);
@@ -268,7 +269,8 @@ take_entry(struct span entry, struct record_part *part)
 		return false;
 	if (part->has_envelope)
 		part->envelope = entry;
-	/* What has no envelope has nothing more; so any value but 0 and 1 is damage. */
+	/* What has no envelope has nothing more; so any value but 0 and 1 is
+	 * damage. */
 	return part->has_envelope || entry.len == 0;
 }
 
