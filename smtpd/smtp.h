@@ -85,5 +85,7 @@ void smtp_auth_refused(struct client *, enum herr, enum auth_failure why);
 
 /* Bytes of a message: takes what it can use of the client's input. */
 enum smtp_step smtp_data_input(struct smtp_session *);
+/* They came too slowly. */
+void smtp_data_timeout(struct smtp_session *);
 
 #endif

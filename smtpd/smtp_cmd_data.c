@@ -231,9 +231,15 @@ smtp_data_input(struct smtp_session *s)
 	if (smtp_body_done(body))
 		return end_of_data(s);
 	if (lose_patience(s, taken)) {
-		log_received(s->mail, REPLY_TOO_SLOW, 0);
-		smtp_say(s, REPLY_TOO_SLOW);
+		smtp_data_timeout(s);
 		return SMTP_CLOSE;
 	}
 	return SMTP_DONE;
+}
+
+void
+smtp_data_timeout(struct smtp_session *s)
+{
+	log_received(s->mail, REPLY_TOO_SLOW, 0);
+	smtp_say(s, REPLY_TOO_SLOW);
 }

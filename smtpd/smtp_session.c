@@ -204,7 +204,10 @@ timeout(struct client *c)
 {
 	struct smtp_session *s = client_state(c);
 
-	smtp_say(s, s->mode == SMTP_DATA ? REPLY_TOO_SLOW : REPLY_TIMEOUT);
+	if (s->mode == SMTP_DATA)
+		smtp_data_timeout(s);
+	else
+		smtp_say(s, REPLY_TIMEOUT);
 }
 
 static void
