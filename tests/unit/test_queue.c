@@ -222,6 +222,7 @@ open_queue(void)
 	char *path = file_path(folder, "queue");
 	struct spool *spool;
 
+	role.loop = loop_new();
 	assert_int_equal(spool_open(&spool, path), H_OK);
 	mem_free(&path);
 	queue = queue_new(&role, spool);
@@ -251,7 +252,6 @@ close_queue(void)
 	for (size_t i = 0; i < ACCOUNTS; i++)
 		channel_free(&roles.channel[i]);
 	channel_free(&auth.channel);
-	role.loop = loop_new();
 }
 
 static int
@@ -259,7 +259,7 @@ set_up(void **state)
 {
 	(void)state;
 	folder = scratch_folder();
-	role = (struct role){ .loop = loop_new(), .want_peer = want_peer };
+	role = (struct role){ .want_peer = want_peer };
 	memset(&roles, 0, sizeof(roles));
 	memset(&auth, 0, sizeof(auth));
 	open_queue();
