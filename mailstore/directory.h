@@ -42,6 +42,8 @@ struct directory_account {
 /* ---- reading ---- */
 enum herr directory_account_by_address(struct directory *, struct span canonical, struct directory_account *) MUST_USE; /* exact, no aliases */
 enum herr directory_account_by_id(struct directory *, uint64_t id, struct directory_account *) MUST_USE;
+/* What stands under an address, exactly: an account's id, or 0 for an alias; H_NOTFOUND. */
+enum herr directory_whose(struct directory *, struct span canonical, uint64_t *account) MUST_USE;
 /* A login name: an address, or a bare local part where only one account has it. */
 enum herr directory_account_by_login(struct directory *, struct span name, struct directory_account *) MUST_USE;
 bool directory_next_account(struct directory *, uint64_t *id, struct directory_account *); /* the smallest id > *id */

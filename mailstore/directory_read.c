@@ -38,6 +38,18 @@ directory_account_by_address(
 	return end(&t, found);
 }
 
+enum herr
+directory_whose(struct directory *d, struct span canonical, uint64_t *account)
+{
+	struct db_txn *t = db_begin(d->db, false);
+	struct directory_name name;
+	bool found = directory_get_name(t, canonical, &name);
+
+	if (found)
+		*account = name.account;
+	return end(&t, found);
+}
+
 static bool
 starts_with(struct span text, struct span start)
 {

@@ -19,7 +19,7 @@
 #include "mailstore/store.h"
 #include "mailstore/tool_child.h"
 
-enum { KEEP_REMOVED = 7 * 24 * 60 * 60 };
+enum { KEEP_REMOVED = 7 * 24 * 60 * 60 /* seconds */, ASIDE_TRIES = 100 };
 
 /* ---- passwords ---- */
 
@@ -52,9 +52,10 @@ ask_quietly(const char *prompt, char line[PASSWORD_MAX + 2])
 	}
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	/* (First quiet, which forgets what was typed before; then ask.) */
+	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
 	fputs(prompt, terminal);
 	fflush(terminal);
-	tcsetattr(fileno(terminal), TCSAFLUSH, &quiet);
 	good = read_line(terminal, line);
 	tcsetattr(fileno(terminal), TCSAFLUSH, &before);
 	fputc('\n', terminal);
@@ -116,12 +117,20 @@ static bool
 put_aside(uint64_t account)
 {
 	char path[64], aside[96];
+	int64_t when = clock_wall();
+	int failed;
 
 	tool_folder_of(account, path);
-	snprintf(aside, sizeof(aside), "%s.removed-%lld", path,
-	    (long long)clock_wall());
-	if (rename(path, aside) != 0 && errno != ENOENT) {
-		tool_refuse("%s: %s", path, strerror(errno));
+	/* (One of the same second may be there.) */
+	for (int tries = 0; tries < ASIDE_TRIES; tries++) {
+		snprintf(aside, sizeof(aside), "%s.removed-%" PRId64, path,
+		    when + tries);
+		failed = rename(path, aside) != 0 ? errno : 0;
+		if (failed != ENOTEMPTY && failed != EEXIST)
+			break;
+	}
+	if (failed != 0 && failed != ENOENT) {
+		tool_refuse("%s: %s", path, strerror(failed));
 		return false;
 	}
 	return file_sync_folder("accounts") == H_OK;
@@ -191,25 +200,49 @@ tool_sweep(void)
 
 /* ---- commands ---- */
 
+/* Nobody has it; else said who does. */
+static bool
+is_free(struct directory *d, const char *address)
+{
+	uint64_t account;
+	enum herr err = directory_whose(d, span_of(address), &account);
+
+	if (err == H_NOTFOUND)
+		return true;
+	if (err != H_OK)
+		tool_refuse("%s: %s", address, herr_text(err));
+	else if (account != 0)
+		tool_refuse("%s exists already", address);
+	else
+		tool_refuse("%s is an alias; remove that first", address);
+	return false;
+}
+
+/* Nobody else's command waits while somebody thinks of a password. */
+static bool
+get_credential_for(struct tool *t, const char *address,
+    struct directory_credential *credential)
+{
+	struct directory *d = tool_directory_to_read(t);
+	bool good = d != NULL && is_free(d, address);
+
+	directory_close(&d);
+	return good && get_credential(t, credential);
+}
+
 int
 tool_account_add(struct tool *t, int count, char **arguments)
 {
 	char address[ADDRESS_SIZE];
 	struct directory_credential credential = { 0 };
-	struct directory_account old;
-	struct directory *d;
+	struct directory *d = NULL;
 	uint64_t id = 0;
 	enum herr err;
 
 	(void)count;
 	if (!tool_own_address(t, arguments[0], address) ||
-	    (d = tool_directory(t)) == NULL)
-		return TOOL_REFUSED;
-	if (directory_account_by_address(d, span_of(address), &old) == H_OK) {
-		directory_close(&d);
-		return tool_refuse("%s exists already", address);
-	}
-	if (!get_credential(t, &credential)) {
+	    !get_credential_for(t, address, &credential) ||
+	    (d = tool_directory(t)) == NULL || !is_free(d, address)) {
 		directory_close(&d);
 		return TOOL_REFUSED;
 	}
@@ -219,9 +252,6 @@ tool_account_add(struct tool *t, int count, char **arguments)
 		    d, span_of(address), &credential, &id);
 	mem_wipe(&credential, sizeof(credential));
 	directory_close(&d);
-	if (err == H_EXISTS)
-		return tool_refuse(
-		    "%s is an alias; remove that first", address);
 	if (err != H_OK)
 		return tool_refuse(
 		    "%s was not made: %s", address, herr_text(err));
@@ -264,25 +294,23 @@ tool_account_list(struct tool *t, int count, char **arguments)
 int
 tool_account_password(struct tool *t, int count, char **arguments)
 {
-	struct directory *d = tool_directory(t);
+	struct directory *d = tool_directory_to_read(t);
 	struct directory_credential credential = { 0 };
 	struct directory_account a;
-	int status = TOOL_REFUSED;
+	enum herr err;
+	bool good = d != NULL && tool_account(d, arguments[0], &a);
 
 	(void)count;
-	if (d == NULL)
+	directory_close(&d);
+	if (!good || !get_credential(t, &credential) ||
+	    (d = tool_directory(t)) == NULL)
 		return TOOL_REFUSED;
-	if (tool_account(d, arguments[0], &a) &&
-	    get_credential(t, &credential)) {
-		enum herr err = directory_set_credential(d, a.id, &credential);
-
-		status = err == H_OK ? TOOL_DONE
-		                     : tool_refuse("the password stays: %s",
-					   herr_text(err));
-	}
+	err = directory_set_credential(d, a.id, &credential);
 	mem_wipe(&credential, sizeof(credential));
 	directory_close(&d);
-	return status;
+	return err == H_OK
+	           ? TOOL_DONE
+	           : tool_refuse("the password stays: %s", herr_text(err));
 }
 
 int

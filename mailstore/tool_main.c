@@ -16,7 +16,7 @@
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
 
 enum { TOOL_STATE = 1 }; /* becomes `user` and enters the state folder */
-enum { MANY = 1000, BUSY_TRIES = 250 };
+enum { MANY = 1000, BUSY_TRIES = 1500 /* half a minute */ };
 
 /* clang-format off */
 static const struct command {
@@ -64,13 +64,17 @@ usage(FILE *out)
 int
 tool_refuse(const char *format, ...)
 {
+	char line[2048];
 	va_list arguments;
 
-	fputs("hearth: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	/* One line, whatever was given to us. */
+	for (char *c = line; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	fprintf(stderr, "hearth: %s\n", line);
 	return TOOL_REFUSED;
 }
 

@@ -27,12 +27,12 @@ scratch_remove_one(
 }
 
 static inline void
-scratch_remove(char **folder)
+scratch_remove(char **path)
 {
-	if (nftw(*folder, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		perror(*folder);
-	free(*folder);
-	*folder = NULL;
+	if (nftw(*path, scratch_remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		perror(*path);
+	free(*path);
+	*path = NULL;
 }
 
 #endif
