@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -274,6 +275,15 @@ send_queued(struct channel *c)
 		}
 	}
 	update_watch(c);
+}
+
+bool
+channel_is_over(const struct channel *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+	return c->broken ||
+	       (poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP)) != 0);
 }
 
 size_t

@@ -46,6 +46,9 @@ enum herr channel_pair(int fds[2]) MUST_USE;
 void channel_send(struct channel *, uint16_t type, uint64_t id, struct span payload);
 void channel_send_fds(struct channel *, uint16_t type, uint64_t id, struct span payload, const int *fds, size_t nfds);
 
+/* Whether the peer has gone already, though closed() was not called yet. */
+bool channel_is_over(const struct channel *);
+
 /* How many messages wait to be sent; a receiver that piles up is asked for patience by not reading from its sources. */
 size_t channel_backlog(const struct channel *);
 

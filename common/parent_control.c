@@ -50,15 +50,14 @@ directory_replaced(struct parent *p)
 			process_drain(r);
 }
 
-static void
-directory_event(void *arg, unsigned events)
+void
+control_look_at_directory(struct parent *p)
 {
-	struct control *c = arg;
+	struct control *c = p->control;
 	_Alignas(struct inotify_event) char bytes[4096];
 	bool replaced = false;
 	ssize_t n;
 
-	(void)events;
 	while ((n = read(c->directory, bytes, sizeof(bytes))) > 0)
 		for (char *at = bytes; at < bytes + n;) {
 			const struct inotify_event *e = (const void *)at;
@@ -68,7 +67,14 @@ directory_event(void *arg, unsigned events)
 			at += sizeof(*e) + e->len;
 		}
 	if (replaced)
-		directory_replaced(c->parent);
+		directory_replaced(p);
+}
+
+static void
+directory_event(void *arg, unsigned events)
+{
+	(void)events;
+	control_look_at_directory(arg);
 }
 
 static void
@@ -83,7 +89,7 @@ watch_directory(struct control *c)
 		log_errno(LOG_WARN, "inotify-missing", "published");
 	else
 		c->watch_directory = watch_new(c->parent->loop, c->directory,
-		    LOOP_READ, directory_event, c);
+		    LOOP_READ, directory_event, c->parent);
 }
 
 /* ---- the tool ---- */

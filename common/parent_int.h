@@ -126,6 +126,7 @@ void serve_expire(struct parent *);
 /* ---- parent_control.c ---- */
 void control_open(struct parent *); /* the lock, the socket, the watch on the published directory; ends the process if another one runs */
 void control_close(struct parent *);
+void control_look_at_directory(struct parent *); /* now: whoever asks for auth may know already that it was replaced */
 void control_queue_says(struct process *, struct channel_msg *); /* the queue's answer to a question of the tool */
 void control_tell_systemd(const char *state);
 

@@ -314,8 +314,15 @@ process_get(struct parent *p, enum role_kind kind, uint64_t account,
 		return H_BUSY;
 	if (!staff->role->per_account)
 		account = 0;
-	if ((*out = serving(staff, account)) != NULL)
-		return H_OK;
+	/*
+	 * Who asks may have seen the old one go before we did: a process that
+	 * is killed closes its channel to us first of all.
+	 */
+	if ((*out = serving(staff, account)) != NULL) {
+		if (!channel_is_over((*out)->channel))
+			return H_OK;
+		hung_up(*out, (*out)->channel);
+	}
 	if (clock_mono_ms() < not_before(staff, account))
 		return H_BUSY;
 	return (*out = start(staff, account)) != NULL ? H_OK : H_BUSY;

@@ -77,6 +77,8 @@ want_peer(struct process *r, const struct channel_msg *m)
 		process_misbehaved(r, "asked for a peer it may not have");
 		return;
 	}
+	if (peer == PEER_AUTH)
+		control_look_at_directory(r->parent);
 	if (peer == PEER_DELIVER && !account_exists(account))
 		err = H_NOTFOUND;
 	else
