@@ -114,15 +114,20 @@ bool
 imap_utf7_decode(struct buf *utf8, struct span mutf7)
 {
 	struct buf again = BUF_INIT(mutf7.len);
+	struct span name;
 	size_t start = utf8->len;
 	bool same;
 
 	if (!decode(utf8, mutf7))
 		return false;
+	name = buf_span(utf8);
+	if (start > 0) {
+		name.ptr += start;
+		name.len -= start;
+	}
 	/* Stray bits, ASCII in base64, shifts that could be one: all of that
 	 * would be a second spelling, and does not come back the same. */
-	imap_utf7_encode(
-	    &again, (struct span){ utf8->ptr + start, utf8->len - start });
+	imap_utf7_encode(&again, name);
 	same = !again.bad && span_same(buf_span(&again), mutf7);
 	buf_free(&again);
 	return same;
