@@ -45,13 +45,14 @@ class Talk:
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogateescape")
         if split == "bytes":
-            for i in range(len(data)):
-                self.sock.sendall(data[i:i + 1])
-        elif split:
-            self.sock.sendall(data[:split])
-            self.sock.sendall(data[split:])
+            pieces = [data[i:i + 1] for i in range(len(data))]
         else:
-            self.sock.sendall(data)
+            pieces = [data[:split], data[split:]] if split else [data]
+        for piece in pieces:
+            try:
+                self.sock.sendall(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                return  # the server has closed: what it said before is still to be read
 
     def reply(self):
         """(code, [lines without it]); (None, []) when the server has closed"""
