@@ -228,6 +228,16 @@ converter_named(const char *name)
 	return NULL;
 }
 
+/* What calls itself ASCII. */
+static void
+by_guess(struct buf *out, struct span text)
+{
+	if (is_utf8(text))
+		buf_add(out, text);
+	else
+		by_table(out, table_named("cp1252"), text);
+}
+
 void
 decode_charset(struct buf *out, struct span charset, struct span text)
 {
@@ -242,6 +252,8 @@ decode_charset(struct buf *out, struct span charset, struct span text)
 	plain_name(name, charset);
 	if (one_of(name, utf8, COUNT_OF(utf8)))
 		by_utf8(out, text);
+	else if (one_of(name, ascii, COUNT_OF(ascii)))
+		by_guess(out, text);
 	else if ((table = table_named(name)) != NULL)
 		by_table(out, table, text);
 	else if ((cd = converter_named(name)) != NULL)
@@ -249,8 +261,5 @@ decode_charset(struct buf *out, struct span charset, struct span text)
 	else if (is_utf8(text))
 		buf_add(out, text);
 	else
-		by_table(out,
-		    one_of(name, ascii, COUNT_OF(ascii)) ? table_named("cp1252")
-							 : NULL,
-		    text);
+		by_table(out, NULL, text);
 }

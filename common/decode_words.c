@@ -53,6 +53,21 @@ add_b(struct buf *text, struct span s)
 	decode_end(&d, text);
 }
 
+/* Where the two characters `pair` stand next, or NULL. */
+static const char *
+find_pair(struct span s, const char *pair)
+{
+	while (s.len > 1) {
+		const char *at = memchr(s.ptr, pair[0], s.len - 1);
+
+		if (at == NULL || at[1] == pair[1])
+			return at;
+		s.len -= (size_t)(at + 1 - s.ptr);
+		s.ptr = at + 1;
+	}
+	return NULL;
+}
+
 struct word {
 	struct span charset, text;
 	char encoding;
@@ -79,9 +94,7 @@ read_word(struct span s, struct word *word, bool *open)
 	    word->charset.len == 0)
 		return false;
 	word->text = scan_rest(&c);
-	end = word->text.len > 0
-	          ? memmem(word->text.ptr, word->text.len, "?=", 2)
-	          : NULL;
+	end = find_pair(word->text, "?=");
 	*open = end == NULL;
 	if (end == NULL)
 		return false;
@@ -113,8 +126,7 @@ decode_words(struct buf *out, struct span value)
 	struct word word;
 
 	while (value.len > 0) {
-		const char *start =
-		    open ? NULL : memmem(value.ptr, value.len, "=?", 2);
+		const char *start = open ? NULL : find_pair(value, "=?");
 		struct span before = { value.ptr,
 			start != NULL ? (size_t)(start - value.ptr)
 				      : value.len };
