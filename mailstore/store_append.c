@@ -204,7 +204,9 @@ store_append(struct store_txn *t, struct store_blob *b,
 	put_message(t, row.message, b->id == 0, b->body, a);
 	if ((box = txn_box(t, a->mailbox)) == NULL)
 		return store_error(t);
-	return row_add(t, box, &row, uid);
+	if ((err = row_add(t, box, &row)) == H_OK)
+		*uid = row.uid;
+	return err;
 }
 
 /* ---- was it delivered ---- */

@@ -274,6 +274,7 @@ db_put_pieces(struct db_txn *t, unsigned tree, struct span key,
 			fail(t, "put", rc);
 		return;
 	}
+	t->db->space.touched += DB_PAGE; /* what it was copied from */
 	at = v.mv_data;
 	for (size_t i = 0; i < n; i++) {
 		if (pieces[i].len > 0)
@@ -302,6 +303,7 @@ db_delete(struct db_txn *t, unsigned tree, struct span key)
 	rc = mdb_del(t->mdb, t->db->tree[tree], &k, NULL);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		fail(t, "delete", rc);
+	t->db->space.touched += DB_PAGE;
 	return rc == 0;
 }
 

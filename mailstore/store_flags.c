@@ -27,7 +27,7 @@ store_set_flags(struct store_txn *t, uint32_t mailbox, uint32_t uid,
 	row.keyword[0] = flags->keyword[0];
 	row.keyword[1] = flags->keyword[1];
 	row.modseq = store_modseq(t);
-	row_put(t, mailbox, uid, &row);
+	row_put(t, mailbox, &row);
 	change_note(t, mailbox, STORE_FLAGS, uid);
 	return store_error(t);
 }

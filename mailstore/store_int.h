@@ -28,6 +28,13 @@ struct page {
 	bool changed;
 	struct page_row row;
 };
+struct block {
+	uint32_t mailbox, number; /* mailbox 0: empty slot */
+	bool changed;
+	size_t n;	  /* rows */
+	const char *rows; /* in the map, or in `own` */
+	char own[BLOCK_LEN];
+};
 enum { SLOTS = 4 /* a move works on two mailboxes */ };
 
 struct run_list {
@@ -46,7 +53,7 @@ struct store_txn {
 	struct account_row account;
 	struct box boxes[SLOTS];
 	struct page pages[SLOTS];
-	unsigned box_turn, page_turn;
+	unsigned box_turn, page_turn, block_turn;
 	struct run_list changes;
 	/* What store_next_vanished() found, while the same is asked. */
 	struct {
@@ -61,6 +68,7 @@ struct store_txn {
 		struct message_row row;
 		bool good;
 	} message;
+	struct block blocks[SLOTS]; /* last: they are not zeroed as a whole */
 };
 
 /* ---- names of mailboxes, as the process remembers them ---- */
@@ -102,6 +110,8 @@ struct store {
 struct box *txn_box(struct store_txn *, uint32_t mailbox);
 /* A page of a UID set; zeroed if it is not there.  NULL if the transaction failed. */
 struct page *txn_page(struct store_txn *, uint32_t mailbox, uint32_t number);
+/* A block of index rows; empty if it is not there.  NULL if the transaction failed. */
+struct block *txn_block(struct store_txn *, uint32_t mailbox, uint32_t number);
 /* A working copy for a mailbox that is not there yet. */
 struct box *txn_new_box(struct store_txn *, uint32_t mailbox);
 void txn_forget_mailbox(struct store_txn *, uint32_t mailbox);
@@ -157,13 +167,13 @@ void message_let_go(struct store_txn *, uint64_t message); /* one copy less */
 /* ---- store_row.c ---- */
 
 bool row_get(struct store_txn *, uint32_t mailbox, uint32_t uid, struct index_row *);
-void row_put(struct store_txn *, uint32_t mailbox, uint32_t uid, const struct index_row *);
+void row_put(struct store_txn *, uint32_t mailbox, const struct index_row *);
 /* May the account hold that much more? */
 enum herr row_quota(const struct store_txn *, uint64_t bytes) MUST_USE;
 /* A new row at the end of the mailbox, with all that hangs on it: sets, counts, usage, log.  Takes the next UID, uidl and modseq.  H_LIMIT. */
-enum herr row_add(struct store_txn *, struct box *, struct index_row *, uint32_t *uid) MUST_USE;
+enum herr row_add(struct store_txn *, struct box *, struct index_row *) MUST_USE;
 /* And the other way; what becomes of the message is message_let_go()'s. */
-void row_remove(struct store_txn *, struct box *, uint32_t uid, const struct index_row *);
+void row_remove(struct store_txn *, struct box *, const struct index_row *);
 
 /* ---- store_flags.c ---- */
 void keywords_forget(struct store *);

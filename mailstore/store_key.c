@@ -195,9 +195,12 @@ message_get(struct span row, struct message_row *m)
 /* ---- mailboxes ---- */
 
 struct key
-key_box(uint32_t mailbox, uint32_t uid, enum box_kind kind)
+key_box(uint32_t mailbox, enum box_kind kind, uint32_t number)
 {
 	struct key k = { .len = 9 };
+	uint32_t uid = kind == BOX_INDEX  ? number * BLOCK_UIDS
+	               : kind == BOX_PAGE ? number * PAGE_UIDS + (PAGE_UIDS - 1)
+	                                  : UINT32_MAX;
 
 	put_be32(k.bytes, mailbox);
 	put_be32(k.bytes + 4, uid);
@@ -207,12 +210,17 @@ key_box(uint32_t mailbox, uint32_t uid, enum box_kind kind)
 
 bool
 key_is_box(
-    struct span key, uint32_t mailbox, uint32_t *uid, enum box_kind *kind)
+    struct span key, uint32_t mailbox, enum box_kind *kind, uint32_t *number)
 {
+	uint32_t uid;
+
 	if (key.len != 9 || be32(key.ptr) != mailbox)
 		return false;
-	*uid = be32(key.ptr + 4);
+	uid = be32(key.ptr + 4);
 	*kind = (enum box_kind)key.ptr[8];
+	*number = *kind == BOX_INDEX  ? block_of(uid)
+	          : *kind == BOX_PAGE ? page_of(uid)
+	                              : 0;
 	return *kind == BOX_INDEX || *kind == BOX_PAGE || *kind == BOX_STATE;
 }
 
@@ -252,12 +260,6 @@ box_get(struct span row, struct box_row *b)
 	return true;
 }
 
-struct key
-key_page(uint32_t mailbox, uint32_t page)
-{
-	return key_box(mailbox, page * PAGE_UIDS + (PAGE_UIDS - 1), BOX_PAGE);
-}
-
 void
 page_put(unsigned char out[PAGE_ROW_LEN], const struct page_row *p)
 {
@@ -290,11 +292,31 @@ page_get(struct span row, struct page_row *p)
 	return true;
 }
 
-void
-index_put(unsigned char out[INDEX_ROW_LEN], const struct index_row *r)
+bool
+index_block_is_good(struct span block, uint32_t number)
 {
-	struct out o = { out };
+	uint32_t last = 0;
 
+	if (block.len == 0 || block.len % INDEX_ROW_LEN != 0 ||
+	    block.len > BLOCK_LEN)
+		return false;
+	for (size_t at = 0; at < block.len; at += INDEX_ROW_LEN) {
+		uint32_t uid = le32(block.ptr + at);
+
+		if (uid <= last || block_of(uid) != number)
+			return false;
+		last = uid;
+	}
+	return true;
+}
+
+void
+index_put(char out[INDEX_ROW_LEN], const struct index_row *r)
+{
+	struct out o = { (unsigned char *)out };
+
+	out32(&o, r->uid);
+	out32(&o, r->system);
 	out64(&o, r->message);
 	out64(&o, r->modseq);
 	out64(&o, r->size);
@@ -303,17 +325,16 @@ index_put(unsigned char out[INDEX_ROW_LEN], const struct index_row *r)
 	out64(&o, (uint64_t)r->saved);
 	out64(&o, r->keyword[0]);
 	out64(&o, r->keyword[1]);
-	out32(&o, r->system);
-	assert(o.at == out + INDEX_ROW_LEN);
+	assert(o.at == (unsigned char *)out + INDEX_ROW_LEN);
 }
 
-bool
-index_get(struct span row, struct index_row *r)
+void
+index_get(const char in[INDEX_ROW_LEN], struct index_row *r)
 {
-	struct in i = { row.ptr };
+	struct in i = { in };
 
-	if (row.len != INDEX_ROW_LEN)
-		return false;
+	r->uid = in32(&i);
+	r->system = (uint8_t)in32(&i);
 	r->message = in64(&i);
 	r->modseq = in64(&i);
 	r->size = in64(&i);
@@ -322,8 +343,6 @@ index_get(struct span row, struct index_row *r)
 	r->saved = (int64_t)in64(&i);
 	r->keyword[0] = in64(&i);
 	r->keyword[1] = in64(&i);
-	r->system = (uint8_t)in32(&i);
-	return true;
 }
 
 /* ---- the account's own rows ---- */

@@ -75,13 +75,13 @@ bool message_get(struct span, struct message_row *) MUST_USE;
 /* ---- mailbox tree ---- */
 
 /*
- * Rows of a mailbox sort by UID; a page of its UID set stands behind the rows
- * of its UIDs, and the state of the mailbox behind all: so the three rows that
- * an arrival changes are neighbours, mostly in one page of the disk.
+ * Rows of a mailbox sort by UID: a block of index rows stands at its first UID,
+ * a page of the UID set at its last, the state of the mailbox behind all.  So
+ * the three that an arrival changes are neighbours in the tree.
  */
 enum box_kind { BOX_INDEX = 'I', BOX_PAGE = 'P', BOX_STATE = 'S' };
-struct key key_box(uint32_t mailbox, uint32_t uid, enum box_kind);
-bool key_is_box(struct span key, uint32_t mailbox, uint32_t *uid, enum box_kind *);
+struct key key_box(uint32_t mailbox, enum box_kind, uint32_t number);
+bool key_is_box(struct span key, uint32_t mailbox, enum box_kind *, uint32_t *number);
 
 struct box_row {
 	uint32_t uidvalidity, uidnext;
@@ -108,19 +108,27 @@ page_of(uint32_t uid)
 {
 	return uid / PAGE_UIDS;
 }
-struct key key_page(uint32_t mailbox, uint32_t page);
 void page_put(unsigned char out[PAGE_ROW_LEN], const struct page_row *);
 bool page_get(struct span, struct page_row *) MUST_USE;
 
+/* Index rows stand together in blocks, by UID: as many as one page of the disk of its own can hold. */
 struct index_row {
+	uint32_t uid;
 	uint64_t message, modseq, size, uidl;
 	int64_t internaldate, saved;
 	uint64_t keyword[2];
 	uint8_t system;
 };
-enum { INDEX_ROW_LEN = 68 }; /* 72 with its check */
-void index_put(unsigned char out[INDEX_ROW_LEN], const struct index_row *);
-bool index_get(struct span, struct index_row *) MUST_USE;
+enum { INDEX_ROW_LEN = 72, BLOCK_UIDS = 56, BLOCK_LEN = BLOCK_UIDS * INDEX_ROW_LEN };
+static inline uint32_t
+block_of(uint32_t uid)
+{
+	return uid / BLOCK_UIDS;
+}
+/* Whole rows, UIDs that rise and belong there. */
+bool index_block_is_good(struct span, uint32_t number);
+void index_put(char out[INDEX_ROW_LEN], const struct index_row *);
+void index_get(const char in[INDEX_ROW_LEN], struct index_row *);
 
 /* Rows of the account in the same tree, under mailbox 0. */
 enum own_kind {

@@ -45,8 +45,7 @@ describe(struct store_txn *t, const struct names *names, const struct name *n,
 		m->highestmodseq = b->row.highestmodseq;
 		m->bytes = b->row.bytes;
 	} else if (n->exists)
-		txn_corrupt(t, TREE_MAILBOX,
-		    key_box(n->id, UINT32_MAX, BOX_STATE),
+		txn_corrupt(t, TREE_MAILBOX, key_box(n->id, BOX_STATE, 0),
 		    "a mailbox without state");
 }
 
@@ -226,34 +225,18 @@ store_create_mailbox(
 
 /* ---- deleting ---- */
 
-/* Every message of it; its own rows after that. */
-static void
+/* Every message of it; blocks and pages go with their last UID. */
+static enum herr
 empty(struct store_txn *t, uint32_t id)
 {
-	struct key key = key_box(id, 1, BOX_INDEX);
-	struct db_cursor *c = db_cursor(t->db, TREE_MAILBOX);
-	struct index_row row;
-	enum box_kind kind;
-	struct box *b;
-	uint32_t uid;
+	struct store_row_cursor at = { NULL };
+	struct store_row row;
+	enum herr err = H_OK;
 
-	txn_write_back(t);
-	while (db_seek(c, key_span(&key)) &&
-	       key_is_box(db_key(c), id, &uid, &kind) && kind != BOX_STATE) {
-		/* A page goes by itself with its last UID. */
-		key = key_box(id, uid, BOX_PAGE);
-		if (kind == BOX_PAGE) {
-			key.bytes[8]++;
-			continue;
-		}
-		if (!index_get(db_value(c), &row) ||
-		    (b = txn_box(t, id)) == NULL) {
-			txn_corrupt(t, TREE_MAILBOX, key, "index row");
-			break;
-		}
-		row_remove(t, b, uid, &row);
-	}
-	db_cursor_close(&c);
+	while (err == H_OK && store_next_row(t, id, 1, UINT32_MAX, &at, &row))
+		err = store_expunge(t, id, row.uid);
+	store_end_rows(&at);
+	return err == H_OK ? store_error(t) : err;
 }
 
 enum herr
@@ -275,10 +258,11 @@ store_delete_mailbox(struct store_txn *t, struct span text)
 	if (name.len == 5 && memcmp(clean, "INBOX", 5) == 0)
 		return H_DENIED;
 	id = n->id;
-	empty(t, id);
+	if (empty(t, id) != H_OK)
+		return store_error(t);
 	txn_write_back(t);
 	txn_forget_mailbox(t, id);
-	txn_delete(t, key_box(id, UINT32_MAX, BOX_STATE));
+	txn_delete(t, key_box(id, BOX_STATE, 0));
 	t->account.mailboxes--;
 	/* A subscription outlives its mailbox (RFC 9051, 6.3.7). */
 	if (n->subscribed) {
@@ -378,26 +362,18 @@ static enum herr
 rename_inbox(struct store_txn *t, struct names *names, struct span to)
 {
 	uint32_t inbox = names_find(names, SPAN("INBOX"))->id, id, ignored;
-	struct key key = key_box(inbox, 1, BOX_INDEX);
-	struct db_cursor *c;
-	enum box_kind kind;
+	struct store_row_cursor at = { NULL };
+	struct store_row row;
 	enum herr err = make_parents(t, names, to);
-	uint32_t uid;
 
 	if (err == H_OK)
 		err = make(t, names, to, STORE_NO_ROLE, &id);
 	if (err != H_OK)
 		return err;
-	txn_write_back(t);
-	c = db_cursor(t->db, TREE_MAILBOX);
-	while (err == H_OK && db_seek(c, key_span(&key)) &&
-	       key_is_box(db_key(c), inbox, &uid, &kind) && kind != BOX_STATE) {
-		key = key_box(inbox, uid, kind);
-		key.bytes[8]++;
-		if (kind == BOX_INDEX)
-			err = store_move(t, inbox, uid, id, &ignored);
-	}
-	db_cursor_close(&c);
+	while (
+	    err == H_OK && store_next_row(t, inbox, 1, UINT32_MAX, &at, &row))
+		err = store_move(t, inbox, row.uid, id, &ignored);
+	store_end_rows(&at);
 	return err;
 }
 

@@ -19,9 +19,11 @@ copy_row(struct store_txn *t, uint32_t mailbox, uint32_t uid, uint32_t to,
 	if (ask_quota)
 		err = row_quota(t, row.size);
 	if (err == H_OK)
-		err = row_add(t, b, &row, newuid);
-	if (err == H_OK)
+		err = row_add(t, b, &row);
+	if (err == H_OK) {
 		message_hold(t, row.message);
+		*newuid = row.uid;
+	}
 	return err == H_OK ? store_error(t) : err;
 }
 
@@ -52,6 +54,6 @@ store_expunge(struct store_txn *t, uint32_t mailbox, uint32_t uid)
 	if ((b = txn_box(t, mailbox)) == NULL ||
 	    !row_get(t, mailbox, uid, &row))
 		return store_error(t) != H_OK ? store_error(t) : H_NOTFOUND;
-	row_remove(t, b, uid, &row);
+	row_remove(t, b, &row);
 	return store_error(t);
 }

@@ -60,7 +60,7 @@ page_to_change(struct store_txn *t, struct box *b, uint32_t uid)
 static void
 contradiction(struct store_txn *t, const struct box *b, uint32_t uid)
 {
-	txn_corrupt(t, TREE_MAILBOX, key_page(b->id, page_of(uid)),
+	txn_corrupt(t, TREE_MAILBOX, key_box(b->id, BOX_PAGE, page_of(uid)),
 	    "rows and set of UIDs differ");
 }
 
@@ -112,31 +112,28 @@ pages_mark(struct store_txn *t, struct box *b, uint32_t uid, unsigned before,
 		contradiction(t, b, uid);
 }
 
-/* Rows of UIDs lie between pages; so a page is found by looking for the first
- * row of either kind. */
+/* Where a page is empty, the next row says how far the next can be at least. */
 bool
 pages_next(struct store_txn *t, struct db_cursor *c, uint32_t mailbox,
     uint32_t *number, struct page_row *row)
 {
-	struct key key = key_box(mailbox, *number * PAGE_UIDS, BOX_INDEX);
-	enum box_kind kind;
-	uint32_t uid;
+	enum box_kind kind = BOX_INDEX;
 
-	if (*number > page_of(UINT32_MAX) || !db_seek(c, key_span(&key)) ||
-	    !key_is_box(db_key(c), mailbox, &uid, &kind) || kind == BOX_STATE)
-		return false;
-	*number = page_of(uid);
-	key = key_page(mailbox, *number);
-	if (kind == BOX_INDEX &&
-	    (!db_seek(c, key_span(&key)) ||
-		!key_is_box(db_key(c), mailbox, &uid, &kind) ||
-		kind != BOX_PAGE || page_of(uid) != *number)) {
-		txn_corrupt(
-		    t, TREE_MAILBOX, key, "page of a UID set is missing");
-		return false;
+	while (kind != BOX_PAGE) {
+		struct key key = key_box(mailbox, BOX_PAGE, *number);
+		uint32_t at, wanted = *number;
+
+		if (wanted > page_of(UINT32_MAX) ||
+		    !db_seek(c, key_span(&key)) ||
+		    !key_is_box(db_key(c), mailbox, &kind, &at) ||
+		    kind == BOX_STATE)
+			return false;
+		*number = kind == BOX_PAGE ? at : page_of(at * BLOCK_UIDS);
+		if (kind == BOX_INDEX && *number <= wanted)
+			*number = wanted + 1;
 	}
 	if (!page_get(db_value(c), row)) {
-		txn_corrupt(t, TREE_MAILBOX, key, "page of a UID set");
+		db_corrupt(t->db, TREE_MAILBOX, db_key(c), "page of a UID set");
 		return false;
 	}
 	return true;

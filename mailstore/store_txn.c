@@ -14,12 +14,17 @@ store_begin(struct store *st, enum store_mode mode)
 	struct span row;
 
 	assert(!t->open);
-	*t = (struct store_txn){
-		.store = st,
-		.open = true,
-		.write = mode == STORE_WRITE,
-		.db = db_begin(st->db, mode == STORE_WRITE),
-	};
+	/* Not the blocks: they are large, and say by their mailbox that they
+	 * are empty. */
+	memset(t, 0, offsetof(struct store_txn, blocks));
+	for (unsigned i = 0; i < SLOTS; i++) {
+		t->blocks[i].mailbox = 0;
+		t->blocks[i].changed = false;
+	}
+	t->store = st;
+	t->open = true;
+	t->write = mode == STORE_WRITE;
+	t->db = db_begin(st->db, t->write);
 	if (db_get(t->db, TREE_MAIN, key_span(&key), &row)) {
 		if (!account_get(row, &t->account) ||
 		    t->account.schema != STORE_SCHEMA)
@@ -87,7 +92,7 @@ box_write_back(struct store_txn *t, struct box *b)
 		return;
 	b->changed = false;
 	box_put(row, &b->row);
-	txn_put(t, key_box(b->id, UINT32_MAX, BOX_STATE),
+	txn_put(t, key_box(b->id, BOX_STATE, 0),
 	    (struct span){ (char *)row, sizeof row });
 }
 
@@ -95,7 +100,7 @@ static void
 page_write_back(struct store_txn *t, struct page *p)
 {
 	unsigned char row[PAGE_ROW_LEN];
-	struct key key = key_page(p->mailbox, p->number);
+	struct key key = key_box(p->mailbox, BOX_PAGE, p->number);
 
 	if (!p->changed)
 		return;
@@ -108,10 +113,25 @@ page_write_back(struct store_txn *t, struct page *p)
 	txn_put(t, key, (struct span){ (char *)row, sizeof row });
 }
 
+static void
+block_write_back(struct store_txn *t, struct block *b)
+{
+	struct key key = key_box(b->mailbox, BOX_INDEX, b->number);
+
+	if (!b->changed)
+		return;
+	b->changed = false;
+	if (b->n == 0)
+		txn_delete(t, key);
+	else
+		txn_put(t, key, (struct span){ b->own, b->n * INDEX_ROW_LEN });
+}
+
 void
 txn_write_back(struct store_txn *t)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
+		block_write_back(t, &t->blocks[i]);
 		box_write_back(t, &t->boxes[i]);
 		page_write_back(t, &t->pages[i]);
 	}
@@ -130,7 +150,7 @@ txn_new_box(struct store_txn *t, uint32_t mailbox)
 struct box *
 txn_box(struct store_txn *t, uint32_t mailbox)
 {
-	struct key key = key_box(mailbox, UINT32_MAX, BOX_STATE);
+	struct key key = key_box(mailbox, BOX_STATE, 0);
 	struct span row;
 	struct box_row got;
 	struct box *b;
@@ -154,7 +174,7 @@ txn_box(struct store_txn *t, uint32_t mailbox)
 struct page *
 txn_page(struct store_txn *t, uint32_t mailbox, uint32_t number)
 {
-	struct key key = key_page(mailbox, number);
+	struct key key = key_box(mailbox, BOX_PAGE, number);
 	struct page *p;
 	struct span row;
 
@@ -176,6 +196,44 @@ txn_page(struct store_txn *t, uint32_t mailbox, uint32_t number)
 	return p;
 }
 
+struct block *
+txn_block(struct store_txn *t, uint32_t mailbox, uint32_t number)
+{
+	struct key key = key_box(mailbox, BOX_INDEX, number);
+	struct block *b;
+	struct span value;
+
+	if (db_error(t->db) != H_OK)
+		return NULL;
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (t->blocks[i].mailbox == mailbox &&
+		    t->blocks[i].number == number)
+			return &t->blocks[i];
+	b = &t->blocks[t->block_turn++ % SLOTS];
+	block_write_back(t, b);
+	b->mailbox = 0;
+	b->n = 0;
+	b->rows = b->own;
+	if (txn_get(t, key, &value)) {
+		if (!index_block_is_good(value, number)) {
+			txn_corrupt(t, TREE_MAILBOX, key, "block of rows");
+			return NULL;
+		}
+		b->n = value.len / INDEX_ROW_LEN;
+		/* In a write it will be changed, and what is lent would move.
+		 */
+		if (t->write)
+			memcpy(b->own, value.ptr, value.len);
+		else
+			b->rows = value.ptr;
+	}
+	if (db_error(t->db) != H_OK)
+		return NULL;
+	b->mailbox = mailbox;
+	b->number = number;
+	return b;
+}
+
 void
 txn_forget_mailbox(struct store_txn *t, uint32_t mailbox)
 {
@@ -184,6 +242,10 @@ txn_forget_mailbox(struct store_txn *t, uint32_t mailbox)
 			t->boxes[i] = (struct box){ 0 };
 		if (t->pages[i].mailbox == mailbox)
 			t->pages[i] = (struct page){ 0 };
+		if (t->blocks[i].mailbox == mailbox) {
+			t->blocks[i].mailbox = 0;
+			t->blocks[i].changed = false;
+		}
 	}
 }
 

@@ -41,9 +41,8 @@ struct walk {
 	uint32_t mailbox;
 	uint32_t messages, unseen, deleted, last_uid;
 	uint64_t box_bytes, modseq;
-	struct page_row page; /* as its rows say */
-	uint32_t number;
-	bool page_open;
+	struct page *pages;        /* as its rows say */
+	size_t npages, room, page; /* the next to be compared */
 };
 
 void
@@ -120,19 +119,19 @@ no_repeats(struct walk *w, struct pairs *p, const char *what)
 
 /* ---- mailboxes ---- */
 
+/* The sets of all pages up to this one were seen, or are missing. */
 static void
-page_close(struct walk *w)
+pages_up_to(struct walk *w, uint32_t number)
 {
-	if (w->page_open)
+	for (; w->page < w->npages && w->pages[w->page].number < number;
+	     w->page++)
 		verify_fault(w->v, "mailbox %u: UIDs of page %u have no set",
-		    w->mailbox, w->number);
-	w->page_open = false;
+		    w->mailbox, w->pages[w->page].number);
 }
 
 static void
 box_close(struct walk *w)
 {
-	page_close(w);
 	if (w->mailbox != 0)
 		verify_fault(
 		    w->v, "mailbox %u: rows without a state", w->mailbox);
@@ -146,6 +145,24 @@ box_open(struct walk *w, uint32_t mailbox)
 	w->mailbox = mailbox;
 	w->messages = w->unseen = w->deleted = w->last_uid = 0;
 	w->box_bytes = w->modseq = 0;
+	w->npages = w->page = 0;
+}
+
+static struct page_row *
+page_for(struct walk *w, uint32_t uid)
+{
+	struct page *p = w->npages == 0 ? NULL : &w->pages[w->npages - 1];
+
+	if (p == NULL || p->number != page_of(uid)) {
+		if (w->npages == w->room) {
+			w->room = w->room == 0 ? 4 : w->room * 2;
+			w->pages =
+			    mem_resize(w->pages, w->room, sizeof *w->pages);
+		}
+		p = &w->pages[w->npages++];
+		*p = (struct page){ .number = page_of(uid) };
+	}
+	return &p->row;
 }
 
 static void
@@ -170,70 +187,74 @@ keywords_are_named(const struct account_row *a, const uint64_t keyword[2])
 }
 
 static void
-see_index(struct walk *w, uint32_t uid, struct span value)
+see_row(struct walk *w, const struct index_row *row)
 {
 	const struct account_row *a = &w->txn->account;
-	struct index_row row;
+	struct page_row *page = page_for(w, row->uid);
 
-	if (!index_get(value, &row)) {
-		verify_fault(w->v, "mailbox %u, UID %u: row", w->mailbox, uid);
-		return;
-	}
-	if (w->page_open && w->number != page_of(uid))
-		page_close(w);
-	if (!w->page_open)
-		w->page = (struct page_row){ 0 };
-	w->page_open = true;
-	w->number = page_of(uid);
-	bit_on(&w->page, SET_EXISTS, uid);
-	if (row.system & STORE_SEEN)
-		bit_on(&w->page, SET_SEEN, uid);
-	if (row.system & STORE_DELETED)
-		bit_on(&w->page, SET_DELETED, uid);
+	bit_on(page, SET_EXISTS, row->uid);
+	if (row->system & STORE_SEEN)
+		bit_on(page, SET_SEEN, row->uid);
+	if (row->system & STORE_DELETED)
+		bit_on(page, SET_DELETED, row->uid);
 	w->messages++;
-	w->unseen += !(row.system & STORE_SEEN);
-	w->deleted += (row.system & STORE_DELETED) != 0;
-	w->box_bytes += row.size;
-	w->last_uid = uid;
-	if (row.modseq > w->modseq)
-		w->modseq = row.modseq;
-	pairs_add(&w->rows, row.message, row.size);
-	pairs_add(&w->uidls, row.uidl, 0);
-	if (row.message == 0 || row.message >= a->next_message)
+	w->unseen += !(row->system & STORE_SEEN);
+	w->deleted += (row->system & STORE_DELETED) != 0;
+	w->box_bytes += row->size;
+	w->last_uid = row->uid;
+	if (row->modseq > w->modseq)
+		w->modseq = row->modseq;
+	pairs_add(&w->rows, row->message, row->size);
+	pairs_add(&w->uidls, row->uidl, 0);
+	if (row->message == 0 || row->message >= a->next_message)
 		verify_fault(w->v, "mailbox %u, UID %u: message number",
-		    w->mailbox, uid);
-	if (row.uidl == 0 || row.uidl >= a->next_uidl)
-		verify_fault(w->v, "mailbox %u, UID %u: UIDL", w->mailbox, uid);
-	if (row.system & ~STORE_SYSTEM_FLAGS ||
-	    !keywords_are_named(a, row.keyword))
+		    w->mailbox, row->uid);
+	if (row->uidl == 0 || row->uidl >= a->next_uidl)
 		verify_fault(
-		    w->v, "mailbox %u, UID %u: flags", w->mailbox, uid);
+		    w->v, "mailbox %u, UID %u: UIDL", w->mailbox, row->uid);
+	if (row->system & ~STORE_SYSTEM_FLAGS ||
+	    !keywords_are_named(a, row->keyword))
+		verify_fault(
+		    w->v, "mailbox %u, UID %u: flags", w->mailbox, row->uid);
 }
 
 static void
-see_page(struct walk *w, uint32_t uid, struct span value)
+see_block(struct walk *w, uint32_t number, struct span value)
 {
+	struct index_row row;
+
+	if (!index_block_is_good(value, number)) {
+		verify_fault(w->v, "mailbox %u: rows from UID %u", w->mailbox,
+		    number * BLOCK_UIDS);
+		return;
+	}
+	for (size_t at = 0; at < value.len; at += INDEX_ROW_LEN) {
+		index_get(value.ptr + at, &row);
+		see_row(w, &row);
+	}
+}
+
+static void
+see_page(struct walk *w, uint32_t number, struct span value)
+{
+	const struct page *want;
 	struct page_row row;
 
-	if (!page_get(value, &row)) {
-		verify_fault(w->v, "mailbox %u: set of page %u", w->mailbox,
-		    page_of(uid));
-		return;
-	}
-	if (!w->page_open || w->number != page_of(uid)) {
-		page_close(w);
+	pages_up_to(w, number);
+	if (w->page == w->npages || w->pages[w->page].number != number) {
 		verify_fault(w->v, "mailbox %u: set of page %u without UIDs",
-		    w->mailbox, page_of(uid));
+		    w->mailbox, number);
 		return;
 	}
-	w->page_open = false;
-	if (memcmp(row.bits, w->page.bits, sizeof row.bits) != 0 ||
-	    memcmp(row.count, w->page.count, sizeof row.count) != 0)
+	want = &w->pages[w->page++];
+	if (!page_get(value, &row) ||
+	    memcmp(row.bits, want->row.bits, sizeof row.bits) != 0 ||
+	    memcmp(row.count, want->row.count, sizeof row.count) != 0)
 		verify_fault(w->v, "mailbox %u: set of page %u differs",
-		    w->mailbox, w->number);
-	if (row.modseq > w->txn->account.modseq)
-		verify_fault(w->v, "mailbox %u: modseq of page %u", w->mailbox,
-		    w->number);
+		    w->mailbox, number);
+	else if (row.modseq > w->txn->account.modseq)
+		verify_fault(
+		    w->v, "mailbox %u: modseq of page %u", w->mailbox, number);
 }
 
 static void
@@ -243,7 +264,7 @@ see_state(struct walk *w, struct span value)
 	uint32_t mailbox = w->mailbox;
 	struct box_row row;
 
-	page_close(w);
+	pages_up_to(w, UINT32_MAX);
 	w->mailbox = 0;
 	pairs_add(&w->boxes, mailbox, 0);
 	if (!box_get(value, &row)) {
@@ -309,7 +330,7 @@ see_mailbox_tree(struct walk *w)
 {
 	struct db_cursor *c = db_cursor(w->txn->db, TREE_MAILBOX);
 	enum box_kind kind;
-	uint32_t uid;
+	uint32_t number;
 
 	for (bool more = db_seek(c, SPAN("\0")); more; more = db_next(c)) {
 		struct span key = db_key(c), value = db_value(c);
@@ -319,7 +340,7 @@ see_mailbox_tree(struct walk *w)
 			see_own(w, key, value);
 			continue;
 		}
-		if (!key_is_box(key, mailbox, &uid, &kind)) {
+		if (!key_is_box(key, mailbox, &kind, &number)) {
 			verify_fault(
 			    w->v, "mailbox %u: a row of unknown kind", mailbox);
 			continue;
@@ -327,9 +348,9 @@ see_mailbox_tree(struct walk *w)
 		if (mailbox != w->mailbox)
 			box_open(w, mailbox);
 		if (kind == BOX_INDEX)
-			see_index(w, uid, value);
+			see_block(w, number, value);
 		else if (kind == BOX_PAGE)
-			see_page(w, uid, value);
+			see_page(w, number, value);
 		else
 			see_state(w, value);
 	}
@@ -502,6 +523,7 @@ verify_rows(struct verify *v)
 		see_log(&w);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		mem_free(&all[i]->list);
+	mem_free(&w.pages);
 	verify_end(v, &w.txn);
 }
 

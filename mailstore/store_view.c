@@ -100,8 +100,7 @@ view_build(
 		view_add(v, page_take(older, number, &row, uncommitted));
 	db_cursor_close(&c);
 	if (v->count != messages)
-		txn_corrupt(t, TREE_MAILBOX,
-		    key_box(mailbox, UINT32_MAX, BOX_STATE),
+		txn_corrupt(t, TREE_MAILBOX, key_box(mailbox, BOX_STATE, 0),
 		    "number of messages");
 	if (store_error(t) != H_OK)
 		store_view_unref(&v);
