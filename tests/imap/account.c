@@ -2,7 +2,10 @@
  * The account role by itself, without parent, front and sandbox: every
  * connection to a loopback port is a session of one account that has logged in.
  *
- *	account FOLDER        makes the store if it is missing; prints the port
+ *	account FOLDER [QUOTA]
+ *
+ * makes the store if it is missing, sets the account's quota (bytes), and
+ *prints the port.
  *
  * Ends at SIGTERM.
  */
@@ -83,18 +86,29 @@ listen_somewhere(void)
 	return fd;
 }
 
+static bool
+set_quota(const char *bytes)
+{
+	struct store_txn *txn = store_begin(store, STORE_WRITE);
+
+	return store_set_quota(txn, strtoull(bytes, NULL, 10)) == H_OK &&
+	       store_commit(&txn) == H_OK;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct stat st;
 	int fd;
 
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
 	log_open("imapd", "account", LOG_INFO);
 	if (stat(argv[1], &st) != 0 && store_create(argv[1], 1) != H_OK)
 		return 1;
 	if (store_open(&store, argv[1]) != H_OK)
+		return 1;
+	if (argc == 3 && !set_quota(argv[2]))
 		return 1;
 	decode_open_charsets();
 	loop = loop_new();
