@@ -12,6 +12,8 @@
 
 enum {
 	TICK_MS = 5 * 1000,
+	AGAIN_MS = 20,
+	LOST_MAX = 5,
 	PATIENCE_MS = 30 * 1000,
 	UNUSED_MS = 60 * 1000, /* then auth may end */
 	CANONICAL_MAX = 1024,
@@ -22,7 +24,7 @@ struct question {
 	uint64_t id;
 	struct buf payload;
 	int64_t since;
-	bool again; /* it was lost once */
+	unsigned lost; /* how often its channel was */
 	void (*answer)(void *arg, enum herr);
 	void *arg;
 };
@@ -57,8 +59,6 @@ send_question(struct queue_sender *s, const struct question *q)
 
 /* ---- the channel ---- */
 
-static void want_auth(struct queue_sender *);
-
 static void
 closed(void *arg, struct channel *c)
 {
@@ -70,15 +70,13 @@ closed(void *arg, struct channel *c)
 	while (*at != NULL) {
 		struct question *q = *at;
 
-		if (q->again) {
+		if (++q->lost >= LOST_MAX)
 			finish(at, H_BUSY);
-			continue;
-		}
-		q->again = true;
-		at = &q->next;
+		else
+			at = &q->next;
 	}
-	if (s->first != NULL)
-		want_auth(s);
+	/* A moment, so that the parent has noticed as well. */
+	timer_set(s->tick, AGAIN_MS);
 }
 
 static void
@@ -113,8 +111,7 @@ got_auth(void *arg, enum herr err, int fd)
 
 	s->asking = false;
 	if (err != H_OK) {
-		while (s->first != NULL)
-			finish(&s->first, H_BUSY);
+		timer_set(s->tick, AGAIN_MS);
 		return;
 	}
 	s->auth = channel_new(role_loop(s->queue->role), fd, &handler, s);
@@ -140,6 +137,8 @@ tick(void *arg)
 	/* The oldest stands first. */
 	while (s->first != NULL && now - s->first->since >= PATIENCE_MS)
 		finish(&s->first, H_BUSY);
+	if (s->first != NULL && s->auth == NULL)
+		want_auth(s);
 	if (s->first == NULL && now - s->used >= UNUSED_MS)
 		channel_free(&s->auth);
 	if (s->first != NULL || s->auth != NULL)
