@@ -174,6 +174,20 @@ test_sender(void **state)
 	assert_int_equal(auth.asked, 3);
 }
 
+/* An auth that is started again, for a new password say, is asked again. */
+static void
+test_lost_auth(void **state)
+{
+	(void)state;
+	auth.hangs_up = 2;
+	assert_int_equal(enqueue_login(1, "me@example.test", outside, 1), H_OK);
+	assert_int_equal(auth.asked, 3);
+	auth.hangs_up = 100;
+	assert_int_equal(
+	    enqueue_login(2, "me@example.test", outside, 1), H_BUSY);
+	assert_in_range(auth.asked, 4, 20);
+}
+
 static void
 test_once(void **state)
 {
@@ -368,6 +382,7 @@ main(void)
 		TEST(test_fan_out),
 		TEST(test_outside_needs_login),
 		TEST(test_sender),
+		TEST(test_lost_auth),
 		TEST(test_once),
 		TEST(test_look_up),
 		TEST(test_lost_role),
