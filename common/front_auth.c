@@ -1,17 +1,20 @@
 /*
  * The conversation with auth, and the parent's word after it.
  *
- * An exchange begins with one message, which is kept until it is answered: if
- * auth is restarted meanwhile it is asked again.  Exchanges that are further on
- * end with "try again later".  A login holds when auth has said so to us, and
- * the parent, who heard it from auth itself, has sent the session of that very
- * account; the two come in any order.
+ * What the client has said in an exchange is kept until it ends: if auth is
+ * restarted meanwhile (it is, whenever the directory changes), the next one is
+ * told all of it again, and the client notices nothing.  Where the responses
+ * depend on challenges that cannot be the same, the exchange ends with "try
+ * again later".  A login holds when auth has said so to us, and the parent, who
+ * heard it from auth itself, has sent the session of that very account; the two
+ * come in any order.
  */
 #include <unistd.h>
 
 #include "common/front_private.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/scan.h"
 #include "common/wire.h"
 
 enum {
@@ -35,10 +38,14 @@ enum login_state {
 
 struct front_login {
 	enum login_state state;
-	struct buf start; /* IPC_AUTH_START; holds a password */
-	bool stepped;     /* more than that was said: cannot be asked again */
+	struct buf start; /* IPC_AUTH_START; holds a password, as may: */
+	struct buf
+	    steps; /* responses since then, as wire_put_bytes() has them */
+	unsigned nsteps,
+	    told;        /* how many of them; how many this auth has heard */
+	bool repeatable; /* they are right for any challenge */
 	bool resent;
-	bool lost;
+	bool lost; /* auth went while the client had the word */
 	uint64_t account;
 	char address[ADDRESS_MAX + 1];
 	/* what the parent sent */
@@ -63,7 +70,10 @@ login_free(struct front_login **lp)
 		close(l->session);
 	if (l->start.ptr != NULL)
 		mem_wipe(l->start.ptr, l->start.room);
+	if (l->steps.ptr != NULL)
+		mem_wipe(l->steps.ptr, l->steps.room);
 	buf_free(&l->start);
+	buf_free(&l->steps);
 	mem_free(lp);
 }
 
@@ -209,6 +219,34 @@ client_of(struct front *f, uint64_t id)
 	return c;
 }
 
+/* The client's part of the exchange, from the beginning. */
+static void
+tell_start(struct client *c)
+{
+	c->login->told = 0;
+	front_auth_send(
+	    c->front, IPC_AUTH_START, c->id, buf_span(&c->login->start));
+}
+
+/* The next of its responses. */
+static void
+tell_step(struct client *c)
+{
+	struct front_login *l = c->login;
+	struct wire w = wire_over(buf_span(&l->steps));
+	struct buf b = BUF_INIT(2 * RESPONSE_MAX);
+	struct span response = NO_SPAN;
+
+	for (unsigned i = 0; i <= l->told; i++)
+		response = wire_bytes(&w, RESPONSE_MAX);
+	l->told++;
+	wire_put_bytes(&b, response);
+	front_auth_send(c->front, IPC_AUTH_STEP, c->id, buf_span(&b));
+	if (b.ptr != NULL)
+		mem_wipe(b.ptr, b.room);
+	buf_free(&b);
+}
+
 static bool
 take_challenge(struct client *c, struct span payload)
 {
@@ -217,6 +255,10 @@ take_challenge(struct client *c, struct span payload)
 
 	if (!wire_end(&w))
 		return false;
+	if (c->login->told < c->login->nsteps) {
+		tell_step(c); /* the client has answered that already */
+		return true;
+	}
 	c->login->state = LOGIN_CLIENT;
 	front_client_alarm(c);
 	c->front->protocol->challenge(c, challenge);
@@ -352,8 +394,7 @@ got_auth(void *arg, enum herr err, int fd)
 	timer_set(f->auth_timer, UNUSED_MS);
 	for (struct client *c = f->strangers; c != NULL; c = c->next)
 		if (c->login != NULL && c->login->state == LOGIN_ASKED)
-			front_auth_send(f, IPC_AUTH_START, c->id,
-			    buf_span(&c->login->start));
+			tell_start(c);
 	front_ask_all(f);
 }
 
@@ -382,7 +423,7 @@ auth_lost(struct front *f)
 			l->lost = true;
 		if (l->state != LOGIN_ASKED)
 			continue;
-		if (l->stepped || l->resent) {
+		if ((l->nsteps > 0 && !l->repeatable) || l->resent) {
 			l->state = LOGIN_LOST;
 			front_client_later(c);
 		}
@@ -459,6 +500,9 @@ client_auth(struct client *c, struct span mechanism, struct span initial)
 	l = mem_alloc(sizeof(*l));
 	l->session = -1;
 	l->start = BUF_INIT(START_MAX);
+	l->steps = BUF_INIT(START_MAX);
+	l->repeatable = span_is_nocase(mechanism, "PLAIN") ||
+	                span_is_nocase(mechanism, "LOGIN");
 	wire_put_bytes(&l->start, mechanism);
 	wire_put_u8(&l->start, initial.ptr != NULL);
 	wire_put_bytes(&l->start, initial);
@@ -467,7 +511,7 @@ client_auth(struct client *c, struct span mechanism, struct span initial)
 	c->login = l;
 	conn_deadline(c->conn, AUTH_MS);
 	if (f->auth != NULL)
-		front_auth_send(f, IPC_AUTH_START, c->id, buf_span(&l->start));
+		tell_start(c);
 	else
 		front_auth_want(f);
 }
@@ -491,13 +535,11 @@ void
 client_auth_step(struct client *c, struct span response)
 {
 	struct front_login *l = c->login;
-	struct buf b = BUF_INIT(2 * RESPONSE_MAX);
 
 	if (l == NULL || client_is_busy(c))
 		PANIC("a step of no exchange");
 	if (c->closing)
 		return;
-	l->stepped = true;
 	if (l->state == LOGIN_FINAL) {
 		l->state = LOGIN_PARENT;
 		conn_deadline(c->conn, SESSION_MS);
@@ -505,20 +547,24 @@ client_auth_step(struct client *c, struct span response)
 		front_client_later(c);
 		return;
 	}
-	if (l->lost || c->front->auth == NULL) {
+	wire_put_bytes(
+	    &l->steps, response.len > RESPONSE_MAX ? SPAN("") : response);
+	l->nsteps++;
+	l->lost = l->lost || c->front->auth == NULL;
+	if (l->steps.bad || (l->lost && !l->repeatable)) {
 		l->state = LOGIN_LOST;
 		front_client_later(c);
 		return;
 	}
-	if (response.len > RESPONSE_MAX)
-		response.len = 0;
-	wire_put_bytes(&b, response);
 	l->state = LOGIN_ASKED;
 	conn_deadline(c->conn, AUTH_MS);
-	front_auth_send(c->front, IPC_AUTH_STEP, c->id, buf_span(&b));
-	if (b.ptr != NULL)
-		mem_wipe(b.ptr, b.room);
-	buf_free(&b);
+	if (!l->lost)
+		tell_step(c);
+	else if (c->front->auth != NULL)
+		tell_start(c); /* to the next one, from the beginning */
+	else
+		front_auth_want(c->front);
+	l->lost = false;
 }
 
 void

@@ -153,7 +153,9 @@ on_input(struct client *c)
 	while (!client_is_busy(c) &&
 	       conn_line(client_conn(c), 100, &line) == CONN_LINE) {
 		last = c;
-		if (span_starts_nocase(line, "AUTH "))
+		if (span_is_nocase(line, "PROVE"))
+			client_auth(c, SPAN("SCRAM-SHA-256"), NO_SPAN);
+		else if (span_starts_nocase(line, "AUTH "))
 			client_auth(c, SPAN("PLAIN"),
 			    (struct span){ line.ptr + 5, line.len - 5 });
 		else if (span_starts_nocase(line, "STEP "))

@@ -232,9 +232,35 @@ auth_restarts(void)
 	channel_free(&auth.channel);
 	expect(fd, "refused 4 5");
 
-	/* In the midst of an exchange: it cannot be asked again. */
+	/* In the midst of an exchange, while the client has the word, and once
+	 * more: all of it is told again, and nobody notices. */
 	send_text(fd, "AUTH x\r\n");
 	start_auth();
+	auth_waits_for(IPC_AUTH_START);
+	auth_challenges("what?");
+	expect(fd, "challenge what?");
+	channel_free(&auth.channel);
+	turn();
+	send_text(fd, "STEP that\r\n");
+	start_auth();
+	auth_waits_for(IPC_AUTH_START);
+	auth_challenges("what?");
+	auth_waits_for(IPC_AUTH_STEP);
+	channel_free(&auth.channel);
+	start_auth();
+	auth_waits_for(IPC_AUTH_START);
+	auth_challenges("what?");
+	auth_waits_for(IPC_AUTH_STEP);
+	auth_agrees(7, "");
+	session = session_comes(7, H_OK);
+	expect(fd, "welcome a@example.test");
+	close(session);
+	expect(fd, "");
+	close(fd);
+
+	/* Where the response depends on the challenge it cannot be told. */
+	fd = greeted();
+	send_text(fd, "PROVE\r\n");
 	auth_waits_for(IPC_AUTH_START);
 	auth_challenges("what?");
 	expect(fd, "challenge what?");
