@@ -17,7 +17,8 @@
  * leave the transaction as it was.
  *
  * No transaction outlives the callback that began it.  At most one is open per
- * process at a time.  Spans got from a transaction are lent until its next call
+ * process at a time.  A write keeps as much memory as it changed, for good: what
+ * may be done in parts (flags of 100,000 messages) is done in parts.  Spans got from a transaction are lent until its next call
  * that says so, at the latest until its end.
  *
  * Names are UTF-8 with "/" between levels; INBOX in any case is "INBOX".
@@ -56,7 +57,7 @@ struct store_txn *store_begin(struct store *, enum store_mode);
 enum herr store_commit(struct store_txn **) MUST_USE;
 void store_abort(struct store_txn **);
 enum herr store_error(const struct store_txn *);
-/* In a write: the modseq all its changes carry.  In a read: that of the newest change it sees. */
+/* In a write: the modseq all its changes carry.  In a read: that of the newest change it sees.  Nothing if the transaction has failed. */
 uint64_t store_modseq(const struct store_txn *);
 
 /* ---- mailboxes ---- */
@@ -83,9 +84,9 @@ enum herr store_get_mailbox(struct store_txn *, uint32_t id, struct store_mailbo
 struct store_mailbox_cursor { char name[STORE_NAME_MAX + 1]; size_t len; bool begun; };
 bool store_next_mailbox(struct store_txn *, struct store_mailbox_cursor *, struct store_mailbox *);
 
-enum herr store_create_mailbox(struct store_txn *, struct span name, enum store_role, uint32_t *id) MUST_USE; /* H_EXISTS, H_INVALID, H_LIMIT; makes missing parents */
+enum herr store_create_mailbox(struct store_txn *, struct span name, enum store_role, uint32_t *id) MUST_USE; /* H_EXISTS, H_INVALID, H_LIMIT; makes missing parents; "a/" is "a" */
 enum herr store_delete_mailbox(struct store_txn *, struct span name) MUST_USE; /* with its messages; children stay; H_DENIED for INBOX */
-enum herr store_rename_mailbox(struct store_txn *, struct span from, struct span to) MUST_USE; /* with children; INBOX: moves its messages (RFC 9051, 6.3.6) */
+enum herr store_rename_mailbox(struct store_txn *, struct span from, struct span to) MUST_USE; /* with children, subscriptions and roles; H_INVALID: into itself; INBOX: moves its messages (RFC 9051, 6.3.6) */
 enum herr store_subscribe(struct store_txn *, struct span name, bool) MUST_USE; /* missing names may be subscribed */
 enum herr store_set_role(struct store_txn *, uint32_t mailbox, enum store_role) MUST_USE;
 
@@ -154,7 +155,7 @@ enum herr store_move(struct store_txn *, uint32_t mailbox, uint32_t uid, uint32_
 
 /* ---- content ---- */
 
-/* The checked record of a message (common/record.h), lent until the end of the transaction; empty if it is gone. */
+/* The checked record of a message (common/record.h), lent until the end of the transaction (in a write: until its next change); empty if it is gone. */
 struct span store_record(struct store_txn *, uint64_t message);
 /* Bytes of the message from `offset` to the end of the block they lie in, lent until the next call on the transaction; empty at the end or on damage (store_error says). */
 struct span store_bytes(struct store_txn *, uint64_t message, uint64_t offset);

@@ -49,10 +49,12 @@ static int
 begin(struct db *db, bool write)
 {
 	int rc = 0, dead;
+	MDB_envinfo info;
 
 	if (db->map_full) {
-		db->map_size *= 2;
-		if ((rc = mdb_env_set_mapsize(db->env, db->map_size)) != 0)
+		if ((rc = mdb_env_info(db->env, &info)) != 0 ||
+		    (rc = mdb_env_set_mapsize(db->env, info.me_mapsize * 2)) !=
+			0)
 			return rc;
 		db->map_full = false;
 	}

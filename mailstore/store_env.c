@@ -21,9 +21,8 @@ enum {
 	EXIT_RESTART = 75,
 	LOOKS = 5,
 };
-#define MAP_SIZE      \
-	(UINT64_C(64) \
-	    << 30) /* address space only; so large that it is never changed */
+/* Address space only; so large that it is never changed. */
+#define MAP_SIZE (UINT64_C(64) << 30)
 
 /* ---- what went wrong ---- */
 
@@ -249,7 +248,7 @@ open_trees(struct db *db)
 }
 
 static int
-open_env(struct db *db)
+open_env(struct db *db, size_t map_size)
 {
 	unsigned flags = MDB_NOTLS;
 	int rc;
@@ -260,7 +259,8 @@ open_env(struct db *db)
 		return rc;
 	mdb_env_set_userctx(db->env, db);
 	mdb_env_set_assert(db->env, on_assert);
-	if ((rc = mdb_env_set_mapsize(db->env, db->map_size)) == 0 &&
+	if ((rc = mdb_env_set_mapsize(
+		 db->env, map_size > MAP_SIZE ? map_size : MAP_SIZE)) == 0 &&
 	    (rc = mdb_env_set_maxdbs(db->env, DB_TREES_MAX)) == 0 &&
 	    (rc = mdb_env_set_maxreaders(db->env, READERS)) == 0)
 		rc = mdb_env_open(db->env, db->path, flags, 0600);
@@ -291,9 +291,7 @@ open_all(struct db *db)
 	for (int look = 0; look < LOOKS; look++) {
 		if ((err = meta_look(file, &facts)) != H_OK)
 			break;
-		db->map_size =
-		    facts.file * 4 > MAP_SIZE ? facts.file * 4 : MAP_SIZE;
-		if ((rc = open_env(db)) != 0) {
+		if ((rc = open_env(db, facts.file * 4)) != 0) {
 			err = env_error(db, rc);
 			break;
 		}

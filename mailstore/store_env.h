@@ -39,7 +39,6 @@ struct db {
 	MDB_dbi tree[DB_TREES_MAX + 1];
 	MDB_txn *reader; /* kept between reads: renewing it costs nothing */
 	struct space space;
-	uint64_t map_size;
 	bool map_full; /* grow it before the next transaction */
 	bool suspect;  /* a commit failed: open anew before the next write */
 	struct db_txn txn;

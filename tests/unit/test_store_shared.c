@@ -103,6 +103,28 @@ newer_versions_are_left_alone(void **state)
 
 /* ---- other processes ---- */
 
+/* Appends until the quota is reached. */
+static int
+greedy(void)
+{
+	enum herr err = H_OK;
+	uint32_t uid;
+
+	for (unsigned i = 0; err == H_OK; i++) {
+		struct store_txn *t = store_begin(st, STORE_WRITE);
+
+		err = help_append(st, t, inbox, i, 500 + i, 0, &uid);
+		if (err == H_OK)
+			err = store_commit(&t);
+		else
+			store_abort(&t);
+	}
+	store_close(&st);
+	return err == H_QUOTA ? 0 : 4;
+}
+
+enum { GREEDY = 99 };
+
 static int
 child(unsigned number)
 {
@@ -111,6 +133,8 @@ child(unsigned number)
 	if (store_open(&st, path) != H_OK)
 		return 1;
 	inbox = help_mailbox(st, "INBOX");
+	if (number == GREEDY)
+		return greedy();
 	for (unsigned i = 0; i < 100; i++) {
 		struct store_txn *t = store_begin(st, STORE_WRITE);
 
@@ -186,6 +210,31 @@ processes_wake_each_other(void **state)
 	assert_int_equal(poll(&p, 1, 0), 0);
 }
 
+/* Many at the limit together: not one byte too much. */
+static void
+quota_is_not_overrun(void **state)
+{
+	struct store_txn *t = store_begin(st, STORE_WRITE);
+	struct store_usage usage;
+	pid_t pids[8];
+
+	(void)state;
+	assert_int_equal(store_set_quota(t, 100000), H_OK);
+	assert_int_equal(store_commit(&t), H_OK);
+	for (unsigned i = 0; i < COUNT_OF(pids); i++)
+		pids[i] = start(GREEDY);
+	for (unsigned i = 0; i < COUNT_OF(pids); i++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	t = store_begin(st, STORE_READ);
+	store_usage(t, &usage);
+	assert_true(usage.bytes <= 100000 && usage.bytes > 90000);
+	store_abort(&t);
+}
+
 /* A writer that dies with the lock held is no obstacle. */
 static void
 a_writer_dies(void **state)
@@ -214,6 +263,8 @@ main(int argc, char **argv)
 		    newer_versions_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    processes_wake_each_other, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    quota_is_not_overrun, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_writer_dies, setup, teardown),
 	};
 	int failed;
