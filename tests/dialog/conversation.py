@@ -196,7 +196,7 @@ class Run:
         if name == "b64":
             return base64.b64encode(self.expand(":".join(args)).encode("latin-1")).decode()
         if name == "repeat":
-            return ":".join(args[1:]) * int(args[0])
+            return self.expand(":".join(args[1:])) * int(args[0])
         if name not in self.variables:
             raise Wrong(f"no variable {name}")
         return self.variables[name]
