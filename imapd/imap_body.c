@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/mime.h"
+#include "imapd/imap_limits.h"
 #include "imapd/imap_turn.h"
 
 void
@@ -87,12 +88,15 @@ put_fields(struct imap_session *s, struct imap_body *b,
 	bool whole = false;
 	struct buf *out;
 
-	if (item->section.depth == 0) {
-		struct span block = store_bytes(txn, row->message, 0);
+	/* Most headers are short, and almost all lie in one block. */
+	for (int i = 0; i < 2 && item->section.depth == 0 && !whole; i++) {
+		struct span start =
+		    i == 0 ? store_head(txn, row->message, IMAP_SHORT_HEADER)
+			   : store_bytes(txn, row->message, 0);
 		size_t end =
-		    imap_section_pick(&item->section, block, &b->pieces);
+		    imap_section_pick(&item->section, start, &b->pieces);
 
-		whole = end < block.len || block.len == row->size;
+		whole = end < start.len || start.len == row->size;
 	}
 	if (!whole) {
 		if (!read_header(s, b, item, row))

@@ -12,6 +12,7 @@ enum {
 	IMAP_SEARCH_TERMS_MAX = 1000,
 	IMAP_FETCH_ITEMS_MAX = 100,
 	IMAP_SECTION_DEPTH_MAX = 100, /* numbers in a section, as parts are nested */
+	IMAP_SHORT_HEADER = 6 * 1024, /* what is read of a message first, for its header */
 	IMAP_FIELDS_MAX = 200,	      /* names in HEADER.FIELDS */
 	IMAP_APPEND_MESSAGES_MAX = 1000,
 	IMAP_APPEND_BYTES_MAX = 32 * 1024 * 1024, /* in one MULTIAPPEND, and at least one message */

@@ -4,6 +4,7 @@
 #include "common/date.h"
 #include "common/header.h"
 #include "common/mime.h"
+#include "imapd/imap_limits.h"
 #include "imapd/imap_turn.h"
 
 enum {
@@ -136,17 +137,22 @@ header_of(
     struct imap_session *s, struct imap_match *m, const struct store_row *row)
 {
 	struct store_txn *txn = imap_read(s->account);
-	struct span block = store_bytes(txn, row->message, 0);
 	uint64_t len =
 	    row->size < MIME_HEADER_MAX ? row->size : MIME_HEADER_MAX;
-	struct header_field f;
-	size_t pos = 0;
 
-	while (header_next(block, &pos, &f))
-		continue;
-	if (pos < block.len || block.len == row->size) {
-		block.len = pos;
-		return block;
+	for (int i = 0; i < 2; i++) {
+		struct span start =
+		    i == 0 ? store_head(txn, row->message, IMAP_SHORT_HEADER)
+			   : store_bytes(txn, row->message, 0);
+		struct header_field f;
+		size_t pos = 0;
+
+		while (header_next(start, &pos, &f))
+			continue;
+		if (pos < start.len || start.len == row->size) {
+			start.len = pos;
+			return start;
+		}
 	}
 	m->raw.limit = MIME_HEADER_MAX;
 	buf_clear(&m->raw);

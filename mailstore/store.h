@@ -159,6 +159,8 @@ enum herr store_move(struct store_txn *, uint32_t mailbox, uint32_t uid, uint32_
 struct span store_record(struct store_txn *, uint64_t message);
 /* Bytes of the message from `offset` to the end of the block they lie in, lent until the next call on the transaction; empty at the end or on damage (store_error says). */
 struct span store_bytes(struct store_txn *, uint64_t message, uint64_t offset);
+/* The beginning of the message: `want` bytes (at least 1) or more, fewer only if the message or its first block ends there.  For who looks at headers: costs less than store_bytes(). */
+struct span store_head(struct store_txn *, uint64_t message, size_t want);
 /* Appends bytes [offset, offset+len) to `out`.  H_NOTFOUND if the message is gone. */
 enum herr store_read(struct store_txn *, uint64_t message, uint64_t offset, uint64_t len, struct buf *out) MUST_USE;
 

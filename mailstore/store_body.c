@@ -314,9 +314,10 @@ gather(struct db_txn *t, unsigned tree, uint64_t id, uint64_t block,
 	return true;
 }
 
-/* Stored bytes to those that were written. */
+/* Stored bytes to those that were written, or to the first `want` of them. */
 static bool
-unpack(struct span stored, struct body_reader *r, struct span *plain)
+unpack(
+    struct span stored, size_t want, struct body_reader *r, struct span *plain)
 {
 	unsigned codec = (uint8_t)stored.ptr[0];
 	size_t len = le16(stored.ptr + 2);
@@ -333,51 +334,73 @@ unpack(struct span stored, struct body_reader *r, struct span *plain)
 		return false;
 	if (r->plain == NULL)
 		r->plain = mem_alloc(BODY_BLOCK);
+	if (want < len) {
+		*plain = (struct span){ r->plain, want };
+		return LZ4_decompress_safe_partial(stored.ptr, r->plain,
+			   (int)stored.len, (int)want, BODY_BLOCK) >= (int)want;
+	}
 	*plain = (struct span){ r->plain, len };
 	return LZ4_decompress_safe(stored.ptr, r->plain, (int)stored.len,
 		   BODY_BLOCK) == (int)len;
+}
+
+/* A block, or (want below BODY_BLOCK) at least that much of its beginning. */
+static bool
+block_get(struct db_txn *t, unsigned tree, uint64_t id, uint64_t block,
+    size_t want, struct body_reader *r, struct span *plain)
+{
+	uint8_t key[KEY_LEN];
+	struct span k = { (const char *)key, KEY_LEN }, first, stored;
+
+	if (r->good && r->id == id && r->block == block) {
+		*plain = (struct span){ r->plain, r->len };
+		return true;
+	}
+	r->good = false;
+	body_key(key, id, block, 0);
+	if (!db_get(t, tree, k, &first))
+		return false;
+	if (first.len <= BODY_HEAD) {
+		db_corrupt(t, tree, k, "head of a block");
+		return false;
+	}
+	if (!gather(t, tree, id, block, first, r, &stored))
+		return false;
+	if (!unpack(stored, want, r, plain)) {
+		db_corrupt(t, tree, k, "block cannot be unpacked");
+		return false;
+	}
+	if (plain->ptr == r->plain && plain->len != want) {
+		r->good = true;
+		r->id = id;
+		r->block = block;
+		r->len = plain->len;
+	}
+	return true;
 }
 
 bool
 body_get(struct db_txn *t, unsigned tree, uint64_t id, uint64_t offset,
     struct body_reader *r, struct span *out)
 {
-	uint64_t block = offset / BODY_BLOCK;
 	size_t skip = (size_t)(offset % BODY_BLOCK);
-	uint8_t key[KEY_LEN];
-	struct span k = { (const char *)key, KEY_LEN }, first, stored, plain;
+	struct span plain;
 
 	*out = NO_SPAN;
-	if (db_error(t) != H_OK || offset >= BODY_MAX)
-		return false;
-	if (r->good && r->id == id && r->block == block)
-		plain = (struct span){ r->plain, r->len };
-	else {
-		r->good = false;
-		body_key(key, id, block, 0);
-		if (!db_get(t, tree, k, &first))
-			return false;
-		if (first.len <= BODY_HEAD) {
-			db_corrupt(t, tree, k, "head of a block");
-			return false;
-		}
-		if (!gather(t, tree, id, block, first, r, &stored))
-			return false;
-		if (!unpack(stored, r, &plain)) {
-			db_corrupt(t, tree, k, "block cannot be unpacked");
-			return false;
-		}
-		if (plain.ptr == r->plain) {
-			r->good = true;
-			r->id = id;
-			r->block = block;
-			r->len = plain.len;
-		}
-	}
-	if (skip >= plain.len)
+	if (db_error(t) != H_OK || offset >= BODY_MAX ||
+	    !block_get(t, tree, id, offset / BODY_BLOCK, SIZE_MAX, r, &plain) ||
+	    skip >= plain.len)
 		return false;
 	*out = (struct span){ plain.ptr + skip, plain.len - skip };
 	return true;
+}
+
+bool
+body_head(struct db_txn *t, unsigned tree, uint64_t id, size_t want,
+    struct body_reader *r, struct span *out)
+{
+	*out = NO_SPAN;
+	return db_error(t) == H_OK && block_get(t, tree, id, 0, want, r, out);
 }
 
 bool

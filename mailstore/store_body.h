@@ -67,6 +67,8 @@ void body_reader_forget(struct body_reader *);
  */
 bool body_get(struct db_txn *, unsigned tree, uint64_t id, uint64_t offset,
     struct body_reader *, struct span *);
+/* The beginning: `want` bytes or more, fewer only if the block ends there.  Costs less than body_get(). */
+bool body_head(struct db_txn *, unsigned tree, uint64_t id, size_t want, struct body_reader *, struct span *);
 /* Deletes rows of this message, at most about `most` bytes of them; true if some are left.  `deleted` gets the bytes added. */
 bool body_delete(struct db_txn *, unsigned tree, uint64_t id, uint64_t most, uint64_t *deleted);
 

@@ -123,6 +123,24 @@ store_bytes(struct store_txn *t, uint64_t message, uint64_t offset)
 	return bytes;
 }
 
+struct span
+store_head(struct store_txn *t, uint64_t message, size_t want)
+{
+	struct message_row row;
+	struct span bytes;
+
+	if (message_look(t, message, &row) != H_OK || row.size == 0)
+		return NO_SPAN;
+	if (!body_head(
+		t->db, TREE_BODY, message, want, &t->store->reader, &bytes) ||
+	    bytes.len > row.size) {
+		txn_corrupt(
+		    t, TREE_MESSAGE, key_message(message), "bytes are missing");
+		return NO_SPAN;
+	}
+	return bytes;
+}
+
 static bool
 digest_is_right(const struct message_row *row, struct span bytes)
 {

@@ -363,6 +363,22 @@ body_round_trip(struct db *db, size_t len, unsigned kind, size_t piece)
 		at += got.len;
 	}
 	assert_int_equal(at, len);
+	/* The beginning: enough of it, and never more than there is; before and
+	 * after the whole block. */
+	for (size_t want = 1; want <= 2 * BODY_BLOCK; want = want * 3 + 1) {
+		size_t most = len < BODY_BLOCK ? len : BODY_BLOCK;
+
+		body_reader_forget(&r);
+		for (int i = 0; i < 2 && len > 0; i++) {
+			assert_true(body_head(t, BODY, 7, want, &r, &got));
+			assert_in_range(
+			    got.len, want < most ? want : most, most);
+			assert_memory_equal(got.ptr, bytes, got.len);
+			assert_true(body_get(t, BODY, 7, 0, &r, &got));
+			assert_int_equal(got.len, most);
+			assert_memory_equal(got.ptr, bytes, most);
+		}
+	}
 	assert_int_equal(db_error(t), H_OK);
 	db_abort(&t);
 
