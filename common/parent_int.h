@@ -26,7 +26,9 @@ enum {
 	EARLY_MS = 1000,	  /* who dies within that after its start is started later and later */
 	LEAVES_MS = 300 * 1000,	  /* told to end, and still there: killed */
 	FORGIVEN_MS = 60 * 1000,  /* after that it counts no more */
-	DELAY_FIRST_MS = 50, DELAY_MOST_MS = 5000,
+	DELAY_FIRST_MS = 50,
+	DELAY_MOST_MS = 5000,	  /* who cannot even start */
+	DELAY_READY_MS = 400,	  /* who could, and was ended by what came: service is back within a second */
 	END_FRONTS_MS = 6000, END_ALL_MS = 10 * 1000, /* after SIGTERM */
 };
 

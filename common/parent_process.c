@@ -267,6 +267,7 @@ learn_from_death(const struct process *r)
 {
 	struct late **at = &r->parent->late, *l;
 	int64_t now = clock_mono_ms();
+	int64_t most = r->ready ? DELAY_READY_MS : DELAY_MOST_MS;
 
 	while (*at != NULL)
 		if (now - (*at)->not_before > FORGIVEN_MS)
@@ -284,10 +285,10 @@ learn_from_death(const struct process *r)
 		l->staff = r->staff;
 		l->account = r->account;
 	}
+	if (l->delay_ms > most)
+		l->delay_ms = most;
 	l->not_before = now + l->delay_ms;
 	l->delay_ms = l->delay_ms == 0 ? DELAY_FIRST_MS : l->delay_ms * 2;
-	if (l->delay_ms > DELAY_MOST_MS)
-		l->delay_ms = DELAY_MOST_MS;
 }
 
 static struct process *
