@@ -270,6 +270,7 @@ fetch_range(struct imap_session *s, struct fetch *f, struct imap_range range)
 	enum imap_step step = IMAP_DONE;
 
 	while (step == IMAP_DONE && f->at < f->seen_to &&
+	       store_error(txn) == H_OK &&
 	       store_next_row(
 		   txn, s->mailbox, range.first, range.last, &rows, &f->row)) {
 		f->at = f->row.uid + 1;

@@ -95,8 +95,9 @@ search_range(
 	struct store_txn *txn = imap_read(s->account);
 	enum imap_step step = IMAP_DONE;
 
-	while (step == IMAP_DONE && store_next_row(txn, s->mailbox, range.first,
-					range.last, &rows, &q->row)) {
+	while (step == IMAP_DONE && store_error(txn) == H_OK &&
+	       store_next_row(
+		   txn, s->mailbox, range.first, range.last, &rows, &q->row)) {
 		q->at = q->row.uid + 1;
 		step = judge(s, r);
 		if (step == IMAP_DONE && !imap_has_room(s))
