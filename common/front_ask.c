@@ -109,7 +109,8 @@ front_ask_failed(struct front *f)
 bool
 front_ask_lost(struct front *f)
 {
-	answer_all(take(f, twice_lost));
+	if (!f->auth_leaving)
+		answer_all(take(f, twice_lost));
 	return f->questions != NULL;
 }
 

@@ -319,6 +319,7 @@ understood(struct front *f, struct channel_msg *m)
 	case IPC_SENDER_IS:
 		front_ask_answered(f, IPC_LOOKUP_SENDER, m->id, m->payload);
 		return true;
+	case IPC_AUTH_LEAVING: f->auth_leaving = true; return true;
 	case IPC_AUTH_CHALLENGE:
 	case IPC_AUTH_OK:
 	case IPC_AUTH_FAILED: break;
@@ -390,6 +391,7 @@ got_auth(void *arg, enum herr err, int fd)
 		no_auth(f);
 		return;
 	}
+	f->auth_leaving = false;
 	f->auth = channel_new(f->loop, fd, &handler, f);
 	timer_set(f->auth_timer, UNUSED_MS);
 	for (struct client *c = f->strangers; c != NULL; c = c->next)
@@ -407,7 +409,10 @@ front_auth_want(struct front *f)
 	role_want_peer(f->role, PEER_AUTH, 0, got_auth, f);
 }
 
-/* What can be asked again is asked again, once. */
+/*
+ * What can be asked again is asked again: once if auth died, as that may be
+ * why; as often as need be if it left because accounts or aliases have changed.
+ */
 static void
 auth_lost(struct front *f)
 {
@@ -423,11 +428,12 @@ auth_lost(struct front *f)
 			l->lost = true;
 		if (l->state != LOGIN_ASKED)
 			continue;
-		if ((l->nsteps > 0 && !l->repeatable) || l->resent) {
+		if ((l->nsteps > 0 && !l->repeatable) ||
+		    (l->resent && !f->auth_leaving)) {
 			l->state = LOGIN_LOST;
 			front_client_later(c);
 		}
-		l->resent = true;
+		l->resent = l->resent || !f->auth_leaving;
 		wanted = wanted || l->state == LOGIN_ASKED;
 	}
 	if (front_ask_lost(f) || wanted)

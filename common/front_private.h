@@ -45,7 +45,7 @@ struct front {
 
 	/* the conversation with auth */
 	struct channel *auth;
-	bool auth_wanted;
+	bool auth_wanted, auth_leaving;
 	struct front_question *questions;
 	uint64_t next_question;
 	struct timer *auth_timer, *ask_timer;

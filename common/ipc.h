@@ -54,6 +54,7 @@ enum ipc_type {
 	IPC_AUTH_FAILED,	 /* u8 enum auth_failure */
 	IPC_RCPT_IS,		 /* u8 enum herr (H_OK, H_NOTFOUND, H_DENIED not local, H_QUOTA, H_BUSY), u16 count, then for each target: u64 account (0: outside), bytes address */
 	IPC_SENDER_IS,		 /* u8 enum herr: H_OK, H_DENIED, H_NOTFOUND */
+	IPC_AUTH_LEAVING,	 /* (to a front) it ends in good order: what stays unanswered may be asked again, of the next one */
 
 	/* ---- mx, submission, queue -> deliver ---- */
 	IPC_DELIVER = 72, /* see smtpd/delivery.h */

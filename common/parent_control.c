@@ -179,7 +179,11 @@ visitor_says(void *arg, struct channel *ch, struct channel_msg *m)
 	case IPC_CTL_STATUS: say_status(v, m->id); break;
 	case IPC_CTL_QUEUE: ask_queue(v, m); break;
 	case IPC_CTL_RELOAD:
-		directory_replaced(v->control->parent);
+		/* Not twice: the next auth may have the new one already. */
+		if (v->control->watch_directory != NULL)
+			control_look_at_directory(v->control->parent);
+		else
+			directory_replaced(v->control->parent);
 		channel_send(ch, IPC_CTL_OK, m->id, (struct span){ &ok, 1 });
 		break;
 	default: visitor_left(v, ch); break;

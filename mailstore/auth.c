@@ -76,17 +76,24 @@ auth_login_ended(struct auth *a)
 		loop_later(a->loop, leave_if_done, a);
 }
 
+/* What it asks from now on, the next auth answers. */
+static void
+dismiss(struct auth_peer *p)
+{
+	channel_pause(p->channel, true);
+	auth_login_hurry(p);
+	if (p->kind == PEER_FRONT)
+		channel_send(p->channel, IPC_AUTH_LEAVING, 0, NO_SPAN);
+}
+
 void
 auth_leave(struct auth *a)
 {
 	if (a->leaving)
 		return;
 	a->leaving = true;
-	for (struct auth_peer *p = a->peers; p != NULL; p = p->next) {
-		/* What they ask from now on, the next auth answers. */
-		channel_pause(p->channel, true);
-		auth_login_hurry(p);
-	}
+	for (struct auth_peer *p = a->peers; p != NULL; p = p->next)
+		dismiss(p);
 	loop_later(a->loop, leave_if_done, a);
 }
 
@@ -108,7 +115,8 @@ peer_message(void *arg, struct channel *c, struct channel_msg *m)
 		if (r->fresh && a->directory != NULL &&
 		    directory_is_stale(a->directory))
 			auth_leave(a);
-		if (a->leaving && r->handle != auth_login_start)
+		/* Asked again by the front, and answered by the next auth. */
+		if (a->leaving)
 			return;
 		if (r->handle(p, m))
 			return;
@@ -144,7 +152,8 @@ auth_add_peer(struct auth *a, int fd, uint64_t id, uint8_t kind)
 	p->id = id;
 	p->kind = kind;
 	p->channel = channel_new(a->loop, fd, &peer_handler, p);
-	channel_pause(p->channel, a->leaving);
+	if (a->leaving)
+		dismiss(p);
 	p->next = a->peers;
 	a->peers = p;
 	a->npeers++;

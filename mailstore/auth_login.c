@@ -420,7 +420,7 @@ begin(struct auth_login *l, struct span mechanism, bool has_initial,
 	struct auth *a = l->peer->auth;
 	struct span challenge = NO_SPAN;
 
-	if (a->leaving || a->nlogins > AUTH_LOGINS_MAX)
+	if (a->nlogins > AUTH_LOGINS_MAX)
 		fail(l, &BUSY);
 	else if ((l->sasl = auth_sasl_new(mechanism)) == NULL)
 		fail(l, &NO_MECHANISM);

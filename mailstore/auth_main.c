@@ -10,9 +10,15 @@
 #include "mailstore/auth.h"
 #include "mailstore/auth_sasl.h"
 
+/* Who finds its directory outdated waits so long to be told to end: the parent
+ * hears of it too. */
+enum { OUTDATED_MS = 1100 };
+
 struct process {
 	struct role *role;
 	struct auth *auth;
+	struct timer *outdated;
+	bool drained;
 };
 
 static void
@@ -31,11 +37,22 @@ parent_message(void *arg, struct channel_msg *m)
 }
 
 static void
+end(void *arg)
+{
+	struct process *p = arg;
+
+	role_exit(p->role);
+}
+
+static void
 parent_drain(void *arg)
 {
 	struct process *p = arg;
 
+	p->drained = true;
 	auth_leave(p->auth);
+	if (p->auth->nlogins == 0)
+		end(p);
 }
 
 static void
@@ -43,9 +60,12 @@ nothing_left(void *arg)
 {
 	struct process *p = arg;
 
-	if (p->auth->leaving)
-		role_exit(p->role);
-	role_idle(p->role);
+	if (!p->auth->leaving)
+		role_idle(p->role);
+	else if (p->drained)
+		end(p);
+	else
+		timer_set(p->outdated, OUTDATED_MS);
 }
 
 /* Without a directory auth answers that it is busy: there may be one later. */
@@ -86,6 +106,7 @@ main(int argc, char **argv)
 	p.auth->parent = role_parent(p.role);
 	p.auth->nothing_left = nothing_left;
 	p.auth->arg = &p;
+	p.outdated = timer_new(role_loop(p.role), end, &p);
 	role_lock_in(p.role);
 	role_run(p.role);
 	return 0;

@@ -8,6 +8,7 @@
 #include "common/addr.h"
 #include "common/decode.h"
 #include "common/identity.h"
+#include "common/ipc.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/settings.h"
@@ -15,7 +16,10 @@
 
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
 
-enum { TOOL_STATE = 1 }; /* becomes `user` and enters the state folder */
+enum {
+	TOOL_STATE = 1,  /* becomes `user` and enters the state folder */
+	TOOL_CHANGE = 2, /* changes the directory: daemons that run are told */
+};
 enum { MANY = 1000, BUSY_TRIES = 1500 /* half a minute */ };
 
 /* clang-format off */
@@ -30,14 +34,14 @@ static const struct command {
 	{ "check-config", NULL, "",			0, 0,	 0,	     tool_check_config,	   "check hearth.conf, certificate, state and ports" },
 	{ "run",	NULL, "",			0, 0,	 0,	     tool_run,		   "run all daemons in the foreground" },
 	{ "status",	NULL, "",			0, 0,	 TOOL_STATE, tool_status,	   "what runs" },
-	{ "account",	"add", "ADDRESS [--password-stdin]",	  1, 1, TOOL_STATE, tool_account_add,	   "make an account" },
+	{ "account",	"add", "ADDRESS [--password-stdin]",	  1, 1, TOOL_STATE | TOOL_CHANGE, tool_account_add,	   "make an account" },
 	{ "account",	"list", "",			0, 0,	 TOOL_STATE, tool_account_list,	   "all accounts" },
-	{ "account",	"password", "ADDRESS [--password-stdin]", 1, 1, TOOL_STATE, tool_account_password, "set a password" },
-	{ "account",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_account_remove,  "remove an account; its mail is kept aside for 7 days" },
-	{ "account",	"set", "ADDRESS --quota SIZE",	1, 1,	 TOOL_STATE, tool_account_set,	   "limit what an account may hold; 0: no limit" },
-	{ "alias",	"add", "ADDRESS TARGET...",	2, MANY, TOOL_STATE, tool_alias_add,	   "send mail for an address elsewhere" },
+	{ "account",	"password", "ADDRESS [--password-stdin]", 1, 1, TOOL_STATE | TOOL_CHANGE, tool_account_password, "set a password" },
+	{ "account",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_account_remove,  "remove an account; its mail is kept aside for 7 days" },
+	{ "account",	"set", "ADDRESS --quota SIZE",	1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_account_set,	   "limit what an account may hold; 0: no limit" },
+	{ "alias",	"add", "ADDRESS TARGET...",	2, MANY, TOOL_STATE | TOOL_CHANGE, tool_alias_add,	   "send mail for an address elsewhere" },
 	{ "alias",	"list", "",			0, 0,	 TOOL_STATE, tool_alias_list,	   "all aliases" },
-	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE, tool_alias_remove,	   "remove an alias" },
+	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_alias_remove,	   "remove an alias" },
 	{ "queue",	"list", "",			0, 0,	 TOOL_STATE, tool_queue_list,	   "what waits to go out" },
 	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
@@ -246,6 +250,24 @@ options(int argc, char **argv, struct tool *t, const char **file)
 	return -1;
 }
 
+/* Before the command returns: what it changed holds from then on. */
+static void
+tell_daemons(void)
+{
+	static const char *const daemons[] = { "smtpd", "imapd", "pop3d" };
+
+	for (size_t i = 0; i < COUNT_OF(daemons); i++) {
+		struct buf nothing = BUF_INIT(64);
+		enum herr err = tool_ask_daemon(
+		    daemons[i], IPC_CTL_RELOAD, NO_SPAN, &nothing);
+
+		/* Whom this does not reach sees that his copy was replaced. */
+		if (err != H_OK && err != H_NOTFOUND)
+			log_event(LOG_WARN, "not-told", daemons[i]);
+		buf_free(&nothing);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -279,6 +301,8 @@ main(int argc, char **argv)
 		tool_sweep();
 	}
 	status = c->run(&t, argc - used, argv + used);
+	if (status == TOOL_DONE && (c->traits & TOOL_CHANGE))
+		tell_daemons();
 	if (fflush(stdout) != 0)
 		status = tool_refuse("writing the output: %s", strerror(errno));
 	conf_free(&t.conf);

@@ -222,7 +222,21 @@ auth_restarts(void)
 	expect(fd, "");
 	close(fd);
 
-	/* Twice: enough. */
+	/* Accounts change again and again: asked as often as need be. */
+	fd = greeted();
+	send_text(fd, "AUTH x\r\n");
+	for (int i = 0; i < 5; i++) {
+		auth_waits_for(IPC_AUTH_START);
+		channel_send(auth.channel, IPC_AUTH_LEAVING, 0, NO_SPAN);
+		channel_free(&auth.channel);
+		start_auth();
+	}
+	auth_waits_for(IPC_AUTH_START);
+	auth_fails(AUTH_WRONG);
+	expect(fd, "refused 4 1");
+	hang_up(fd);
+
+	/* It died, twice: enough. */
 	fd = greeted();
 	send_text(fd, "AUTH x\r\n");
 	auth_waits_for(IPC_AUTH_START);
