@@ -157,6 +157,15 @@ def limits(a, results):
                 t.expect(500)
             t.expect(421, "4.7.0")
             t.closed()
+    with results.case("dialogue: more recipients than one message takes: the others are for the next"):
+        with Talk(a, ehlo="x") as t:
+            t.send("MAIL FROM:<x@far.example>\r\n" + "".join(f"RCPT TO:<alice+{i}@example.test>\r\n" for i in range(150)) + "DATA\r\n")
+            t.expect(250)
+            for i in range(150):
+                t.expect(250 if i < 100 else 452)
+            t.expect(354)
+            t.send("Subject: many\r\n\r\n.\r\n")
+            t.expect(250)
     with results.case("dialogue: a thousand messages over one connection"):
         before = len(mailbox(a))
         with Talk(a, ehlo="x") as t:
