@@ -166,6 +166,12 @@ tick(void *arg)
 		timer_set(p->tick, TICK_MS);
 }
 
+static void
+retry(void *arg)
+{
+	serve_waiting(arg);
+}
+
 /* ---- start ---- */
 
 /* The roles of a parent that was killed may hold its sockets a moment longer
@@ -296,6 +302,7 @@ parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 
 	p->ping = timer_new(p->loop, ping, p);
 	p->tick = timer_new(p->loop, tick, p);
+	p->retry = timer_new(p->loop, retry, p);
 	p->end = timer_new(p->loop, end, p);
 	timer_set(p->ping, PING_MS);
 	watch_signals(p);

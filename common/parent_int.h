@@ -18,6 +18,9 @@
 enum {
 	PROCESSES_MAX = 2000,
 	LOGINS_MAX = 4000,	  /* waiting for their account role */
+	WAITING_MAX = 1000,	  /* questions for peers that may not start yet */
+	PATIENCE_MS = 2000,	  /* of such a question */
+	RETRY_MS = 20,
 	TICK_MS = 1000,		  /* between looks at what waits */
 	ANSWER_MS = 10 * 1000,	  /* an account role takes a session within that */
 	PING_MS = 30 * 1000,
@@ -78,6 +81,14 @@ struct login {
 	int64_t deadline_ms;
 };
 
+/* A question for a peer that died young and may not start again yet. */
+struct waiting {
+	struct waiting *next;
+	uint64_t asker, id, account;
+	uint8_t peer;
+	int64_t until_ms;
+};
+
 struct control; /* parent_control.c */
 
 struct parent {
@@ -97,7 +108,9 @@ struct parent {
 	int certificate, key; /* sealed memory; -1: none */
 	struct login *logins;
 	size_t nlogins;
-	struct timer *ping, *tick, *end;
+	struct waiting *waiting;
+	size_t nwaiting;
+	struct timer *ping, *tick, *retry, *end;
 	bool ending, told_ready;
 	int64_t end_began;
 	struct control *control;
@@ -124,6 +137,7 @@ void process_send_tls(struct process *);
 void serve_message(struct process *, struct channel_msg *);
 void serve_gone(struct process *); /* answers whoever waits for it */
 void serve_expire(struct parent *);
+void serve_waiting(struct parent *); /* asks again what had to wait */
 
 /* ---- parent_control.c ---- */
 void control_open(struct parent *); /* the lock, the socket, the watch on the published directory; ends the process if another one runs */

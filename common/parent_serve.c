@@ -62,21 +62,15 @@ kind_of_peer(uint8_t peer)
 	                              : ROLE_SMTP_QUEUE;
 }
 
-static void
-want_peer(struct process *r, const struct channel_msg *m)
+/* A process is given `r` as its peer, and is given to it; H_BUSY: perhaps
+ * later. */
+static enum herr
+connect_to(struct process *r, uint64_t id, uint8_t peer, uint64_t account)
 {
-	struct wire w = wire_over(m->payload);
-	uint8_t peer = wire_u8(&w);
-	uint64_t account = wire_u64(&w);
 	struct process *other = NULL;
 	enum herr err;
 	int fds[2];
 
-	if (!wire_end(&w) || peer > PEER_QUEUE ||
-	    !(r->staff->role->may_ask & (1U << peer))) {
-		process_misbehaved(r, "asked for a peer it may not have");
-		return;
-	}
 	if (peer == PEER_AUTH)
 		control_look_at_directory(r->parent);
 	if (peer == PEER_DELIVER && !account_exists(account))
@@ -86,17 +80,87 @@ want_peer(struct process *r, const struct channel_msg *m)
 		    process_get(r->parent, kind_of_peer(peer), account, &other);
 	if (err == H_OK)
 		err = channel_pair(fds);
-	if (err != H_OK) {
-		send_error(r, IPC_NO_PEER, m->id, err);
-		return;
-	}
+	if (err != H_OK)
+		return err;
 	send_peer(other, r->number,
 	    r->staff->role->kind == ROLE_SMTP_QUEUE ? PEER_QUEUE_ROLE
 						    : PEER_FRONT,
 	    account, 0, fds[0]);
-	send_peer(r, m->id, (enum ipc_peer)peer, account, 0, fds[1]);
+	send_peer(r, id, (enum ipc_peer)peer, account, 0, fds[1]);
 	close(fds[0]);
 	close(fds[1]);
+	return H_OK;
+}
+
+static void
+want_peer(struct process *r, const struct channel_msg *m)
+{
+	struct parent *p = r->parent;
+	struct wire w = wire_over(m->payload);
+	uint8_t peer = wire_u8(&w);
+	uint64_t account = wire_u64(&w);
+	struct waiting *q;
+	enum herr err;
+
+	if (!wire_end(&w) || peer > PEER_QUEUE ||
+	    !(r->staff->role->may_ask & (1U << peer))) {
+		process_misbehaved(r, "asked for a peer it may not have");
+		return;
+	}
+	err = connect_to(r, m->id, peer, account);
+	if (err == H_OK)
+		return;
+	if (err != H_BUSY || p->ending || p->nwaiting >= WAITING_MAX) {
+		send_error(r, IPC_NO_PEER, m->id, err);
+		return;
+	}
+	q = mem_alloc(sizeof(*q));
+	*q = (struct waiting){
+		.next = p->waiting,
+		.asker = r->number,
+		.id = m->id,
+		.account = account,
+		.peer = peer,
+		.until_ms = clock_mono_ms() + PATIENCE_MS,
+	};
+	p->waiting = q;
+	if (p->nwaiting++ == 0)
+		timer_set(p->retry, RETRY_MS);
+}
+
+/* True if that is over, one way or the other. */
+static bool
+ask_again(struct parent *p, const struct waiting *q)
+{
+	struct process *r = process_numbered(p, q->asker);
+	enum herr err;
+
+	if (r == NULL)
+		return true;
+	err = connect_to(r, q->id, q->peer, q->account);
+	if (err == H_BUSY && !p->ending && clock_mono_ms() < q->until_ms)
+		return false;
+	if (err != H_OK)
+		send_error(r, IPC_NO_PEER, q->id, err);
+	return true;
+}
+
+void
+serve_waiting(struct parent *p)
+{
+	struct waiting **at = &p->waiting, *q;
+
+	while ((q = *at) != NULL) {
+		if (!ask_again(p, q)) {
+			at = &q->next;
+			continue;
+		}
+		*at = q->next;
+		p->nwaiting--;
+		mem_free(&q);
+	}
+	if (p->nwaiting > 0)
+		timer_set(p->retry, RETRY_MS);
 }
 
 /* ---- spool ---- */
