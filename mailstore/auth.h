@@ -75,7 +75,7 @@ bool auth_login_start(struct auth_peer *, struct channel_msg *);
 bool auth_login_step(struct auth_peer *, struct channel_msg *);
 bool auth_login_cancel(struct auth_peer *, struct channel_msg *);
 void auth_login_forget(struct auth_peer *);  /* all of a peer that is gone */
-void auth_login_hurry(struct auth_peer *);   /* ends those that wait for their client */
+void auth_login_hurry(struct auth_peer *);   /* answers those that wait for nothing but their delay, forgets those that wait for their client: the front repeats them */
 void auth_login_done(void *arg, struct auth_job *); /* auth_work's */
 
 /* ---- auth_lookup.c ---- */

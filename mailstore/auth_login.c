@@ -502,6 +502,6 @@ auth_login_hurry(struct auth_peer *p)
 			if (l->delay != NULL)
 				delay_over(l);
 			else if (l->sasl != NULL)
-				fail(l, &BUSY);
+				end(l);
 		}
 }
