@@ -4,10 +4,10 @@
  */
 #include "mailstore/auth.h"
 
-#include "common/addr.h"
 #include "common/ipc.h"
 #include "common/mem.h"
 #include "common/wire.h"
+#include "mailstore/address.h"
 
 enum { ADDRESS_MAX = 1000 };
 
@@ -15,20 +15,18 @@ enum { ADDRESS_MAX = 1000 };
 static enum herr
 canonical_of(const struct auth *a, struct span address, struct buf *out)
 {
-	struct addr addr;
+	struct span domain;
 
-	if (!addr_parse(address, true, &addr) || addr.local.len == 0)
+	if (!address_canonical(address, out))
 		return H_INVALID;
-	addr_canonical(out, &addr);
+	domain = address_domain(buf_span(out));
 	/* RFC 5321, 4.5.1: <postmaster> alone. */
-	if (addr.domain.len == 0 && a->settings->ndomains > 0) {
-		addr.domain = span_of(a->settings->domains[0]);
+	if (domain.len == 0 && a->settings->ndomains > 0) {
+		domain = span_of(a->settings->domains[0]);
 		buf_byte(out, '@');
-		buf_add(out, addr.domain);
+		buf_add(out, domain);
 	}
-	if (out->bad)
-		return H_INVALID;
-	return settings_has_domain(a->settings, addr.domain) ? H_OK : H_DENIED;
+	return settings_has_domain(a->settings, domain) ? H_OK : H_DENIED;
 }
 
 static void
@@ -46,7 +44,7 @@ auth_lookup_rcpt(struct auth_peer *p, struct channel_msg *m)
 {
 	struct auth *a = p->auth;
 	struct buf answer = BUF_INIT(CHANNEL_PAYLOAD_MAX);
-	struct buf canonical = BUF_INIT(ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX);
+	struct buf canonical = BUF_INIT(ADDRESS_CANONICAL_MAX);
 	struct wire w = wire_over(m->payload);
 	struct span address = wire_bytes(&w, ADDRESS_MAX);
 	struct directory_target *targets;
@@ -79,7 +77,7 @@ bool
 auth_lookup_sender(struct auth_peer *p, struct channel_msg *m)
 {
 	struct auth *a = p->auth;
-	struct buf canonical = BUF_INIT(ADDR_LOCAL_MAX + 1 + ADDR_DOMAIN_MAX);
+	struct buf canonical = BUF_INIT(ADDRESS_CANONICAL_MAX);
 	struct wire w = wire_over(m->payload);
 	uint64_t account = wire_u64(&w);
 	struct span address = wire_bytes(&w, ADDRESS_MAX);

@@ -108,6 +108,7 @@ main(int argc, char **argv)
 	p.auth->arg = &p;
 	p.outdated = timer_new(role_loop(p.role), end, &p);
 	role_lock_in(p.role);
+	malloc_trim(0); /* what starting and locking in took */
 	role_run(p.role);
 	return 0;
 }

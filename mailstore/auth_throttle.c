@@ -49,10 +49,14 @@ struct slot {
 	_Atomic uint64_t tag, minute, day, streak, guesses;
 };
 
-struct table {
+struct head {
 	uint64_t magic, slots;
 	uint8_t key[PASSWORD_DIGEST_LEN];
 	uint8_t unused[16];
+};
+
+struct table {
+	struct head head;
 	struct slot slot[SLOTS];
 };
 
@@ -70,7 +74,7 @@ static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need no lock");
 static enum herr
 make(const char *path)
 {
-	struct table head = { .magic = magic, .slots = SLOTS };
+	struct head head = { .magic = magic, .slots = SLOTS };
 	char temporary[4096];
 	int fd, len;
 	enum herr err = H_IO;
@@ -89,8 +93,7 @@ make(const char *path)
 	/* With its blocks: a hole that the disk cannot fill would be SIGBUS. */
 	errno = posix_fallocate(fd, 0, sizeof(struct table));
 	if (errno != 0 ||
-	    pwrite(fd, &head, offsetof(struct table, slot), 0) !=
-		(ssize_t)offsetof(struct table, slot) ||
+	    pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
 	    (link(temporary, path) != 0 && errno != EEXIST))
 		log_errno(LOG_ERROR, "throttle", path);
 	else
@@ -111,7 +114,7 @@ map(int fd)
 	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (t == MAP_FAILED)
 		return NULL;
-	if (t->magic == magic && t->slots == SLOTS)
+	if (t->head.magic == magic && t->head.slots == SLOTS)
 		return t;
 	munmap(t, sizeof(*t));
 	return NULL;
@@ -168,7 +171,7 @@ tag_of(const struct auth_throttle *t, unsigned level, struct span prefix)
 	uint8_t digest[PASSWORD_DIGEST_LEN];
 	uint64_t tag;
 
-	password_digest(t->table->key, parts, 2, digest);
+	password_digest(t->table->head.key, parts, 2, digest);
 	memcpy(&tag, digest, sizeof(tag));
 	return tag != 0 ? tag : 1;
 }

@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/scan.h"
+#include "mailstore/address.h"
 #include "mailstore/directory_int.h"
 #include "mailstore/password.h"
 
@@ -266,14 +267,8 @@ directory_domains(struct directory *d, char *const *domains, size_t n)
 bool
 directory_is_local(const struct directory *d, struct span address)
 {
-	const char *at =
-	    address.len > 0 ? memrchr(address.ptr, '@', address.len) : NULL;
-	struct span domain;
+	struct span domain = address_domain(address);
 
-	if (at == NULL)
-		return false;
-	domain = (struct span){ at + 1,
-		(size_t)(address.ptr + address.len - at) - 1 };
 	for (size_t i = 0; i < d->ndomains; i++)
 		if (span_is_nocase(domain, d->domains[i]))
 			return true;

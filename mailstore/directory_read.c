@@ -1,8 +1,8 @@
 /* Accounts and aliases, one at a time. */
-#include "common/addr.h"
 #include "common/mem.h"
 #include "common/scan.h"
 #include "common/wire.h"
+#include "mailstore/address.h"
 #include "mailstore/directory_int.h"
 
 /* The answer of a read that found nothing, or could not look. */
@@ -87,25 +87,20 @@ directory_account_by_login(
 	struct buf text = BUF_INIT(DIRECTORY_ADDRESS_MAX);
 	struct buf canonical = BUF_INIT(DIRECTORY_ADDRESS_MAX);
 	bool bare = name.len > 0 && memchr(name.ptr, '@', name.len) == NULL;
-	struct addr addr;
 	enum herr err = H_NOTFOUND;
 
 	buf_add(&text, name);
 	if (bare)
 		buf_text(&text, stand_in);
-	if (!text.bad && addr_parse(buf_span(&text), true, &addr)) {
-		addr_canonical(&canonical, &addr);
-		if (canonical.bad)
-			err = H_NOTFOUND;
-		else if (!bare)
-			err = directory_account_by_address(
-			    d, buf_span(&canonical), a);
-		else
-			err = only_account(d,
-			    (struct span){ canonical.ptr,
-				canonical.len - (sizeof(stand_in) - 2) },
-			    a);
-	}
+	if (text.bad || !address_canonical(buf_span(&text), &canonical))
+		err = H_NOTFOUND;
+	else if (!bare)
+		err = directory_account_by_address(d, buf_span(&canonical), a);
+	else
+		err = only_account(d,
+		    (struct span){
+			canonical.ptr, canonical.len - (sizeof(stand_in) - 2) },
+		    a);
 	buf_free(&text);
 	buf_free(&canonical);
 	return err;

@@ -5,13 +5,13 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include "common/addr.h"
 #include "common/decode.h"
 #include "common/identity.h"
 #include "common/ipc.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/settings.h"
+#include "mailstore/address.h"
 #include "mailstore/tool_child.h"
 
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
@@ -86,12 +86,9 @@ bool
 tool_address(const char *given, char canonical[ADDRESS_SIZE])
 {
 	struct buf b = BUF_INIT(ADDRESS_SIZE - 1);
-	struct addr a;
-	bool good = addr_parse(span_of(given), true, &a) && a.domain.len > 0;
+	bool good = address_canonical(span_of(given), &b) &&
+	            address_domain(buf_span(&b)).len > 0;
 
-	if (good)
-		addr_canonical(&b, &a);
-	good = good && !b.bad;
 	if (good) {
 		memcpy(canonical, b.ptr, b.len);
 		canonical[b.len] = '\0';

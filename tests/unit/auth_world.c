@@ -21,9 +21,9 @@ struct auth *auth;
 struct channel *front;
 static struct channel *parent, *at_parent;
 uint64_t alice;
-static char example[] = "example.test";
-static char *domains[] = { example };
-static struct settings settings = { .domains = domains, .ndomains = 1 };
+static char example[] = "example.test", umlaut[] = "xn--bcher-kva.test";
+static char *domains[] = { example, umlaut };
+static struct settings settings = { .domains = domains, .ndomains = 2 };
 unsigned left;
 
 struct heard by_front, by_parent;
@@ -102,10 +102,11 @@ auth_world_begin(void **state)
 	(void)state;
 	folder = scratch_folder();
 	assert_int_equal(directory_open(&d, folder), H_OK);
-	directory_domains(d, domains, 1);
+	directory_domains(d, domains, 2);
 	add_account(d, "alice@example.test", "secret", &alice);
 	add_account(d, "carol@example.test", "p\xc3\xa4ss", &id);
 	add_account(d, "new@example.test", "", &id);
+	add_account(d, "j\xc3\xb6rg@xn--bcher-kva.test", "secret", &id);
 	assert_int_equal(directory_add_alias(d, SPAN("info@example.test"),
 			     (struct span[]){ SPAN("alice@example.test"),
 				 SPAN("eve@far.example") },

@@ -48,6 +48,20 @@ test_rcpt(void **state)
 		{ "Alice+Tag@EXAMPLE.test", H_OK, 1 },
 		{ "\"alice\"@example.test", H_OK, 1 },
 		{ "info@example.test", H_OK, 2 },
+		{ "j\xc3\xb6rg@b\xc3\xbc"
+		  "cher.test",
+		    H_OK, 1 },
+		{ "j\xc3\xb6rg@B\xc3\x9c"
+		  "CHER.Test",
+		    H_OK, 1 },
+		{ "j\xc3\xb6rg@bu\xcc\x88"
+		  "cher.test",
+		    H_OK, 1 },
+		{ "j\xc3\xb6rg@XN--bcher-KVA.test", H_OK, 1 },
+		{ "jorg@b\xc3\xbc"
+		  "cher.test",
+		    H_NOTFOUND, 0 },
+		{ "alice@\xe2\x80\xae.test", H_NOTFOUND, 0 },
 		{ "postmaster", H_OK, 1 },
 		{ "PostMaster@example.test", H_OK, 1 },
 		{ "nobody@example.test", H_NOTFOUND, 0 },
