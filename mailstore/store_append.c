@@ -17,8 +17,7 @@ enum {
 	FEED = 128 * 1024,
 	ROWS_NEED = 64 * 1024, /* disk that the rows of an arrival may take */
 	/* How far back a delivery id is looked for. */
-	LOOK_AT_LEAST = 1000,   /* messages, whatever the clock said */
-	LOOK_DAYS = 30 * 86400, /* seconds */
+	LOOK_AT_LEAST = 1000, /* messages, whatever the clock said */
 	LOOK_BEFORE_ID =
 	    2 * 86400, /* seconds that the clocks of id and row may differ */
 };
@@ -132,7 +131,6 @@ put_message(struct store_txn *t, uint64_t id, bool last, struct body *body,
 	struct span pieces[] = { { (char *)head, sizeof head }, a->record };
 	struct key key = key_message(id);
 	struct message_row row = {
-		.state = MESSAGE_WHOLE,
 		.has_delivery_id = a->delivery_id != NULL,
 		.size = body_size(body),
 		.delivered = clock_wall(),
@@ -211,11 +209,19 @@ store_append(struct store_txn *t, struct store_blob *b,
 
 /* ---- was it delivered ---- */
 
-bool
-store_delivered(struct store_txn *t, const uint8_t id[STORE_DELIVERY_ID_LEN])
+/* From the newest backwards; a clock that jumped must not end the search too
+ * early, so some are always looked at. */
+static bool
+too_old(unsigned looked, int64_t delivered, int64_t made)
 {
-	/* The id begins with the time it was made at, in ms. */
-	int64_t made = (int64_t)(be64(id) / 1000), now = clock_wall();
+	return looked >= LOOK_AT_LEAST &&
+	       (delivered + LOOK_BEFORE_ID < made ||
+		   delivered + DELIVERED_WAIT < clock_wall());
+}
+
+static bool
+is_held(struct store_txn *t, const uint8_t *id, int64_t made)
+{
 	struct key end = key_message(UINT64_MAX);
 	struct db_cursor *c = db_cursor(t->db, TREE_MESSAGE);
 	struct message_row row;
@@ -230,13 +236,42 @@ store_delivered(struct store_txn *t, const uint8_t id[STORE_DELIVERY_ID_LEN])
 		}
 		found = row.has_delivery_id &&
 		        memcmp(row.delivery_id, id, DELIVERY_ID) == 0;
-		/* A clock that jumped must not end the search too early; so
-		 * some are always looked at. */
-		if (++n >= LOOK_AT_LEAST &&
-		    (row.delivered + LOOK_BEFORE_ID < made ||
-			row.delivered + LOOK_DAYS < now))
+		if (too_old(++n, row.delivered, made))
 			break;
 	}
 	db_cursor_close(&c);
 	return found;
+}
+
+/* It was, and is deleted since. */
+static bool
+was_held(struct store_txn *t, const uint8_t *id, int64_t made)
+{
+	struct key end = key_own_end(OWN_DELIVERED);
+	struct db_cursor *c = db_cursor(t->db, TREE_MAILBOX);
+	bool found = false;
+	uint64_t message;
+	unsigned n = 0;
+	int64_t time;
+
+	for (bool more = db_seek_before(c, key_span(&end));
+	     more && !found &&
+	     key_is_timed(db_key(c), OWN_DELIVERED, &time, &message);
+	     more = !found && db_prev(c)) {
+		found = db_value(c).len == DELIVERY_ID &&
+		        memcmp(db_value(c).ptr, id, DELIVERY_ID) == 0;
+		if (too_old(++n, time - DELIVERED_WAIT, made))
+			break;
+	}
+	db_cursor_close(&c);
+	return found;
+}
+
+bool
+store_delivered(struct store_txn *t, const uint8_t id[STORE_DELIVERY_ID_LEN])
+{
+	/* The id begins with the time it was made at, in ms. */
+	int64_t made = (int64_t)(be64(id) / 1000);
+
+	return is_held(t, id, made) || was_held(t, id, made);
 }

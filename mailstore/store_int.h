@@ -11,8 +11,8 @@
 enum {
 	STORE_SYSTEM_FLAGS = STORE_SEEN | STORE_ANSWERED | STORE_FLAGGED_FLAG | STORE_DELETED | STORE_DRAFT,
 	/* Seconds. */
-	DEAD_BYTES_WAIT = 15 * 60, /* so that a session can finish what it announced */
-	DEAD_STUB_WAIT = 30 * 86400,
+	DEAD_WAIT = 15 * 60, /* so that a session can finish what it announced */
+	DELIVERED_WAIT = 30 * 86400,
 };
 
 /* ---- a transaction's working copies ---- */

@@ -163,9 +163,7 @@ message_put(unsigned char out[MESSAGE_HEAD_LEN], const struct message_row *m)
 {
 	struct out o = { out };
 
-	out8(&o, m->state);
-	out8(&o, m->has_delivery_id ? MESSAGE_HAS_DELIVERY_ID : 0);
-	out16(&o, 0);
+	out32(&o, m->has_delivery_id ? MESSAGE_HAS_DELIVERY_ID : 0);
 	out64(&o, m->size);
 	out64(&o, (uint64_t)m->delivered);
 	out_bytes(&o, m->digest, BODY_DIGEST_LEN);
@@ -180,16 +178,13 @@ message_get(struct span row, struct message_row *m)
 
 	if (row.len < MESSAGE_HEAD_LEN)
 		return false;
-	m->state = in8(&i);
-	m->has_delivery_id = in8(&i) & MESSAGE_HAS_DELIVERY_ID;
-	in16(&i);
+	m->has_delivery_id = in32(&i) & MESSAGE_HAS_DELIVERY_ID;
 	m->size = in64(&i);
 	m->delivered = (int64_t)in64(&i);
 	in_bytes(&i, m->digest, BODY_DIGEST_LEN);
 	in_bytes(&i, m->delivery_id, DELIVERY_ID);
 	m->record = (struct span){ i.at, row.len - MESSAGE_HEAD_LEN };
-	return m->size <= BODY_MAX &&
-	       (m->state == MESSAGE_WHOLE || m->state == MESSAGE_STUB);
+	return m->size <= BODY_MAX;
 }
 
 /* ---- mailboxes ---- */
@@ -376,9 +371,9 @@ key_is_own(struct span key, enum own_kind kind, uint64_t *number)
 }
 
 struct key
-key_dead(int64_t time, uint64_t message)
+key_timed(enum own_kind kind, int64_t time, uint64_t message)
 {
-	struct key k = key_own(OWN_DEAD, (uint64_t)time);
+	struct key k = key_own(kind, (uint64_t)time);
 
 	put_be64(k.bytes + k.len, message);
 	k.len += 8;
@@ -386,9 +381,10 @@ key_dead(int64_t time, uint64_t message)
 }
 
 bool
-key_is_dead(struct span key, int64_t *time, uint64_t *message)
+key_is_timed(
+    struct span key, enum own_kind kind, int64_t *time, uint64_t *message)
 {
-	if (key.len != 21 || be32(key.ptr) != 0 || key.ptr[4] != OWN_DEAD)
+	if (key.len != 21 || be32(key.ptr) != 0 || key.ptr[4] != (char)kind)
 		return false;
 	*time = (int64_t)be64(key.ptr + 5);
 	*message = be64(key.ptr + 13);

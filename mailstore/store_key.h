@@ -53,13 +53,10 @@ bool account_get(struct span, struct account_row *) MUST_USE;
 /* ---- message tree: written once ---- */
 
 enum {
-	MESSAGE_WHOLE = 1, /* bytes, record */
-	MESSAGE_STUB = 2,  /* gone; kept for its delivery id */
 	MESSAGE_HAS_DELIVERY_ID = 1, /* flag */
 	DELIVERY_ID = 16,
 };
 struct message_row {
-	uint8_t state;
 	bool has_delivery_id;
 	uint64_t size;
 	int64_t delivered; /* wall clock, seconds */
@@ -132,20 +129,20 @@ void index_get(const char in[INDEX_ROW_LEN], struct index_row *);
 
 /* Rows of the account in the same tree, under mailbox 0. */
 enum own_kind {
-	OWN_DEAD = 'D',	   /* u64 time of death or of leaving, u64 message: u8 what is to be done */
+	OWN_DEAD = 'D',	   /* u64 time, u64 message: its bytes go then */
+	OWN_DELIVERED = 'E', /* u64 time, u64 message: 16 bytes delivery id of one that is gone, known until then */
 	OWN_KEYWORD = 'K', /* u64 number: name */
 	OWN_NAME = 'N',	   /* u64 mailbox: u8 flags, u8 role, name */
 	OWN_REFS = 'R',	   /* u64 message: u32 copies beyond the first */
 	OWN_UPLOAD = 'U',  /* u64 message: i64 time of the newest piece */
 };
 struct key key_own(enum own_kind, uint64_t number);
-struct key key_dead(int64_t time, uint64_t message);
+struct key key_timed(enum own_kind, int64_t time, uint64_t message);
 /* The first key after all of that kind. */
 struct key key_own_end(enum own_kind);
 bool key_is_own(struct span key, enum own_kind, uint64_t *number);
-bool key_is_dead(struct span key, int64_t *time, uint64_t *message);
+bool key_is_timed(struct span key, enum own_kind, int64_t *time, uint64_t *message);
 
-enum { DEAD_BYTES = 1 /* 15 minutes later */, DEAD_STUB = 2 /* 30 days later */ };
 enum { NAME_EXISTS = 1, NAME_SUBSCRIBED = 2, NAME_HEAD_LEN = 2 };
 
 /* ---- log ---- */

@@ -35,8 +35,6 @@ message_look(struct store_txn *t, uint64_t message, struct message_row *row)
 		txn_corrupt(t, TREE_MESSAGE, key, "row of a message");
 		return H_CORRUPT;
 	}
-	if (row->state != MESSAGE_WHOLE)
-		return H_NOTFOUND;
 	if (!t->write) {
 		t->message.id = message;
 		t->message.row = *row;
@@ -85,14 +83,14 @@ void
 message_let_go(struct store_txn *t, uint64_t message)
 {
 	struct key key = key_own(OWN_REFS, message);
-	char what = DEAD_BYTES;
 	uint32_t n = refs(t, key);
 
 	if (n > 0)
 		refs_put(t, key, n - 1);
 	else
-		txn_put(t, key_dead(clock_wall() + DEAD_BYTES_WAIT, message),
-		    (struct span){ &what, 1 });
+		txn_put(t,
+		    key_timed(OWN_DEAD, clock_wall() + DEAD_WAIT, message),
+		    SPAN(""));
 }
 
 /* ---- asked from outside ---- */

@@ -46,117 +46,89 @@ bytes_are_gone(struct slice *s, uint64_t message)
 	return true;
 }
 
-/* ---- the dead ---- */
+/* ---- lists by time ---- */
 
+/* The next that is due: at the front of the list, or, if the clock went back,
+ * at its end. */
 static bool
-is_due(const struct slice *s, int64_t time, uint8_t what)
+next_due(struct slice *s, struct db_cursor *c, enum own_kind kind,
+    int64_t limit, int64_t longest, struct key *key, uint64_t *message)
 {
-	int64_t longest = what == DEAD_BYTES ? DEAD_BYTES_WAIT : DEAD_STUB_WAIT;
+	struct key first = key_own(kind, 0), end = key_own_end(kind);
+	int64_t time;
+	bool due;
 
-	if (what == DEAD_BYTES && s->txn->store->space_is_short)
-		return true;
-	return time <= s->now || time > s->now + longest + MINUTE;
+	due = (db_seek(c, key_span(&first)) &&
+		  key_is_timed(db_key(c), kind, &time, message) &&
+		  time <= limit) ||
+	      (db_seek_before(c, key_span(&end)) &&
+		  key_is_timed(db_key(c), kind, &time, message) &&
+		  time > s->now + longest + MINUTE);
+	if (due)
+		*key = key_timed(kind, time, *message);
+	return due;
 }
 
-/* The row's delivery id must be known for 30 days; nothing else of it. */
+/* The delivery id must be known for 30 days; nothing else is left. */
 static void
-leave_stub(struct store_txn *t, uint64_t message, struct message_row *row)
-{
-	unsigned char head[MESSAGE_HEAD_LEN];
-	struct key key = key_message(message);
-	char what = DEAD_STUB;
-
-	row->state = MESSAGE_STUB;
-	message_put(head, row);
-	db_put(t->db, TREE_MESSAGE, key_span(&key),
-	    (struct span){ (char *)head, sizeof head });
-	txn_put(t, key_dead(row->delivered + DEAD_STUB_WAIT, message),
-	    (struct span){ &what, 1 });
-}
-
-static void
-bury(struct slice *s, struct key at, uint64_t message, uint8_t what)
+bury(struct slice *s, struct key at, uint64_t message)
 {
 	struct store_txn *t = s->txn;
 	struct key key = key_message(message);
 	struct message_row row;
 	struct span value;
+	int64_t until;
 
-	if (what == DEAD_BYTES && !bytes_are_gone(s, message))
+	if (!bytes_are_gone(s, message))
 		return;
-	s->messages++;
 	if (!db_get(t->db, TREE_MESSAGE, key_span(&key), &value) ||
 	    !message_get(value, &row)) {
 		txn_corrupt(t, TREE_MESSAGE, key, "row of a dead message");
 		return;
 	}
-	/* Of one that the clock says to be from the future nothing is known:
-	 * forget it. */
-	if (what == DEAD_BYTES && row.has_delivery_id &&
-	    row.delivered + DEAD_STUB_WAIT > s->now &&
+	until = row.delivered + DELIVERED_WAIT;
+	/* If the clock says that it came from the future, nothing is known of
+	 * its age: forget it. */
+	if (row.has_delivery_id && until > s->now &&
 	    row.delivered <= s->now + MINUTE)
-		leave_stub(t, message, &row);
-	else
-		db_delete(t->db, TREE_MESSAGE, key_span(&key));
+		txn_put(t, key_timed(OWN_DELIVERED, until, message),
+		    (struct span){ (char *)row.delivery_id, DELIVERY_ID });
+	db_delete(t->db, TREE_MESSAGE, key_span(&key));
 	txn_delete(t, at);
-}
-
-static bool
-dead_row(struct store_txn *t, struct db_cursor *c, int64_t *time,
-    uint64_t *message, uint8_t *what)
-{
-	if (!key_is_dead(db_key(c), time, message))
-		return false;
-	if (db_value(c).len != 1) {
-		db_corrupt(t->db, TREE_MAILBOX, db_key(c), "dead message");
-		return false;
-	}
-	*what = (uint8_t)db_value(c).ptr[0];
-	return true;
-}
-
-/* The next that is due: from the front of the list, or, if the clock went back,
- * from its end. */
-static bool
-dead_due(struct slice *s, struct db_cursor *c, struct key from, int64_t *time,
-    uint64_t *message, uint8_t *what)
-{
-	struct key end = key_own_end(OWN_DEAD);
-	int64_t limit = s->now;
-
-	if (s->txn->store->space_is_short)
-		limit += DEAD_BYTES_WAIT + MINUTE;
-	for (bool more = db_seek(c, key_span(&from)); more; more = db_next(c)) {
-		if (!dead_row(s->txn, c, time, message, what) || *time > limit)
-			break;
-		if (is_due(s, *time, *what))
-			return true;
-	}
-	return db_seek_before(c, key_span(&end)) &&
-	       dead_row(s->txn, c, time, message, what) &&
-	       is_due(s, *time, *what);
 }
 
 static void
 bury_dead(struct slice *s, bool only_look)
 {
-	struct store_txn *t = s->txn;
-	struct db_cursor *c = db_cursor(t->db, TREE_MAILBOX);
-	struct key from = key_own(OWN_DEAD, 0);
+	struct db_cursor *c = db_cursor(s->txn->db, TREE_MAILBOX);
+	int64_t limit = s->txn->store->space_is_short ? INT64_MAX : s->now;
 	uint64_t message;
-	int64_t time;
-	uint8_t what;
+	struct key at;
 
-	while (!slice_full(s) && store_error(t) == H_OK &&
-	       dead_due(s, c, from, &time, &message, &what)) {
-		if (only_look) {
+	while (!slice_full(s) &&
+	       next_due(s, c, OWN_DEAD, limit, DEAD_WAIT, &at, &message)) {
+		if (only_look)
 			s->more = true;
-			break;
-		}
-		from = key_dead(time, message);
-		bury(s, from, message, what);
-		if (time > s->now)
-			from = key_own(OWN_DEAD, 0);
+		else
+			bury(s, at, message);
+	}
+	db_cursor_close(&c);
+}
+
+static void
+forget_delivered(struct slice *s, bool only_look)
+{
+	struct db_cursor *c = db_cursor(s->txn->db, TREE_MAILBOX);
+	uint64_t message;
+	struct key at;
+
+	while (!slice_full(s) && next_due(s, c, OWN_DELIVERED, s->now,
+				     DELIVERED_WAIT, &at, &message)) {
+		s->messages++;
+		if (only_look)
+			s->more = true;
+		else
+			txn_delete(s->txn, at);
 	}
 	db_cursor_close(&c);
 }
@@ -206,6 +178,7 @@ tidy_slice(struct store *st)
 	s.txn = store_begin(st, STORE_READ);
 	sweep_uploads(&s, true);
 	bury_dead(&s, true);
+	forget_delivered(&s, true);
 	store_abort(&s.txn);
 	if (!s.more) {
 		st->space_is_short = false;
@@ -215,6 +188,7 @@ tidy_slice(struct store *st)
 	s.txn = store_begin(st, STORE_WRITE);
 	sweep_uploads(&s, false);
 	bury_dead(&s, false);
+	forget_delivered(&s, false);
 	more = s.more;
 	return store_commit(&s.txn) == H_OK && more;
 }

@@ -30,7 +30,8 @@ struct walk {
 	struct pairs rows;    /* message, size: of each index row */
 	struct pairs uidls;   /* uidl, 0 */
 	struct pairs copies;  /* message, count beyond the first */
-	struct pairs dead;    /* message, what is to be done */
+	struct pairs dead;    /* message, 0 */
+	struct pairs gone;    /* message, 0: its delivery id alone is kept */
 	struct pairs uploads; /* message, 0 */
 	struct pairs whole;   /* message, 0 */
 	struct pairs boxes;   /* mailbox, 0 */
@@ -300,8 +301,11 @@ see_own(struct walk *w, struct span key, struct span value)
 	int64_t time;
 	size_t len;
 
-	if (key_is_dead(key, &time, &number) && value.len == 1)
-		pairs_add(&w->dead, number, (uint8_t)value.ptr[0]);
+	if (key_is_timed(key, OWN_DEAD, &time, &number) && value.len == 0)
+		pairs_add(&w->dead, number, 0);
+	else if (key_is_timed(key, OWN_DELIVERED, &time, &number) &&
+		 value.len == DELIVERY_ID)
+		pairs_add(&w->gone, number, 0);
 	else if (key_is_own(key, OWN_REFS, &number) && value.len == 4)
 		pairs_add(&w->copies, number, le32(value.ptr));
 	else if (key_is_own(key, OWN_UPLOAD, &number) && value.len == 8)
@@ -380,21 +384,26 @@ see_message(
 		if (w->rows.list[*row].value != m->size)
 			verify_fault(w->v, "message %llu: size differs", name);
 	}
-	if (m->state == MESSAGE_WHOLE)
-		pairs_add(&w->whole, id, 0);
-	if (held > 0 &&
-	    (m->state != MESSAGE_WHOLE || dead != NULL || held != counted + 1))
+	pairs_add(&w->whole, id, 0);
+	if (held > 0 && (dead != NULL || held != counted + 1))
 		verify_fault(w->v, "message %llu: %llu copies, counted %llu%s",
 		    name, (unsigned long long)held,
 		    (unsigned long long)counted + 1,
 		    dead != NULL ? ", and dead" : "");
-	if (held == 0 &&
-	    (counted != 0 || dead == NULL ||
-		dead->value !=
-		    (m->state == MESSAGE_WHOLE ? DEAD_BYTES : DEAD_STUB)))
+	if (held == 0 && (counted != 0 || dead == NULL))
 		verify_fault(w->v, "message %llu is held by nothing", name);
 	if (id >= w->txn->account.next_message)
 		verify_fault(w->v, "message %llu: number", name);
+}
+
+/* Messages of a list are there, or are not. */
+static void
+compare(struct walk *w, const struct pairs *list, bool there, const char *fault)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if ((pairs_find(&w->whole, list->list[i].key) != NULL) != there)
+			verify_fault(w->v, "%s %llu", fault,
+			    (unsigned long long)list->list[i].key);
 }
 
 static void
@@ -414,10 +423,9 @@ see_message_tree(struct walk *w)
 	for (; row < w->rows.n; row++)
 		verify_fault(w->v, "message %llu is named and not there",
 		    (unsigned long long)w->rows.list[row].key);
-	for (size_t i = 0; i < w->copies.n; i++)
-		if (pairs_find(&w->whole, w->copies.list[i].key) == NULL)
-			verify_fault(w->v, "copies of no message %llu",
-			    (unsigned long long)w->copies.list[i].key);
+	compare(w, &w->copies, true, "copies of no message");
+	compare(w, &w->dead, true, "death of no message");
+	compare(w, &w->gone, false, "gone and there is message");
 	db_cursor_close(&c);
 }
 
@@ -507,7 +515,7 @@ static void
 verify_rows(struct verify *v)
 {
 	struct walk w = { .v = v, .txn = store_begin(v->store, STORE_READ) };
-	struct pairs *all[] = { &w.rows, &w.uidls, &w.copies, &w.dead,
+	struct pairs *all[] = { &w.rows, &w.uidls, &w.copies, &w.dead, &w.gone,
 		&w.uploads, &w.whole, &w.boxes, &w.validities, &w.names };
 
 	/* A walk that damage cut short would make faults of all that was not
