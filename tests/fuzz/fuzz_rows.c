@@ -67,12 +67,13 @@ read_key(struct span key)
 {
 	enum box_kind kind;
 	uint64_t number, message;
-	uint32_t uid;
+	uint32_t place;
 	int64_t time;
 
-	(void)key_is_box(key, 1, &uid, &kind);
+	(void)key_is_box(key, 1, &kind, &place);
 	(void)key_is_own(key, OWN_NAME, &number);
-	(void)key_is_dead(key, &time, &message);
+	(void)key_is_timed(key, OWN_DEAD, &time, &message);
+	(void)key_is_timed(key, OWN_DELIVERED, &time, &message);
 	(void)key_is_log(key, &number);
 }
 
