@@ -180,6 +180,7 @@ auth_new(struct loop *loop, const struct settings *settings,
 		if (directory_secret(directory, a->secret) != H_OK)
 			directory_close(&a->directory);
 	}
+	a->targets = mem_array(DIRECTORY_TARGETS_MAX, sizeof(*a->targets));
 	a->cache = auth_cache_new();
 	a->work = auth_work_new(loop, throttle, auth_login_done, a);
 	a->idle = timer_new(loop, idle, a);
@@ -201,6 +202,7 @@ auth_free(struct auth **ap)
 	auth_throttle_close(&a->throttle);
 	directory_close(&a->directory);
 	timer_free(&a->idle);
+	mem_free(&a->targets);
 	mem_wipe(a->secret, sizeof(a->secret));
 	mem_free(ap);
 }

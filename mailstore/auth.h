@@ -36,6 +36,7 @@ struct auth {
 	const struct settings *settings;
 	const char *service;	     /* "smtpd", "imapd", "pop3d": for the log */
 	struct directory *directory; /* NULL: nothing was published yet */
+	struct directory_target *targets; /* of the recipient asked for */
 	uint8_t secret[DIRECTORY_SECRET_LEN];
 	struct auth_throttle *throttle;
 	struct auth_work *work;

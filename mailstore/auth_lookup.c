@@ -5,7 +5,6 @@
 #include "mailstore/auth.h"
 
 #include "common/ipc.h"
-#include "common/mem.h"
 #include "common/wire.h"
 #include "mailstore/address.h"
 
@@ -47,27 +46,24 @@ auth_lookup_rcpt(struct auth_peer *p, struct channel_msg *m)
 	struct buf canonical = BUF_INIT(ADDRESS_CANONICAL_MAX);
 	struct wire w = wire_over(m->payload);
 	struct span address = wire_bytes(&w, ADDRESS_MAX);
-	struct directory_target *targets;
 	size_t n = 0;
 	enum herr err;
 
 	if (!wire_end(&w))
 		return false;
-	targets = mem_array(DIRECTORY_TARGETS_MAX, sizeof(*targets));
 	err = canonical_of(a, address, &canonical);
 	if (err == H_OK && a->directory == NULL)
 		err = H_BUSY;
 	if (err == H_OK)
 		err = directory_resolve(
-		    a->directory, buf_span(&canonical), targets, &n);
+		    a->directory, buf_span(&canonical), a->targets, &n);
 	if (err == H_INVALID)
 		err = H_NOTFOUND;
 	else if (err != H_OK && err != H_NOTFOUND && err != H_DENIED)
 		err = H_BUSY; /* ours to mend, theirs to try again */
 	wire_put_u8(&answer, (uint8_t)err);
-	put_targets(&answer, targets, err == H_OK ? n : 0);
+	put_targets(&answer, a->targets, err == H_OK ? n : 0);
 	channel_send(p->channel, IPC_RCPT_IS, m->id, buf_span(&answer));
-	mem_free(&targets);
 	buf_free(&canonical);
 	buf_free(&answer);
 	return true;

@@ -26,6 +26,15 @@ struct directory {
 	char *const *domains;
 	size_t ndomains;
 	struct directory_alias alias; /* what directory_next_alias() lent */
+	/* Where directory_resolve() works: kept, for every recipient needs it. */
+	struct directory_item *items;
+	struct directory_target *targets;
+};
+
+/* An address that resolution came to, and through how many aliases. */
+struct directory_item {
+	char address[DIRECTORY_ADDRESS_MAX + 1];
+	unsigned depth;
 };
 
 /* The one row that says what all others are. */

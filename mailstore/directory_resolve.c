@@ -11,15 +11,10 @@
 
 enum { LIST_MAX = 256 };
 
-struct item {
-	char address[DIRECTORY_ADDRESS_MAX + 1];
-	unsigned depth;
-};
-
 struct walk {
 	struct directory *d;
 	struct db_txn *t;
-	struct item *list;
+	struct directory_item *list;
 	size_t n;
 	struct directory_target *targets;
 	size_t ntargets;
@@ -37,6 +32,7 @@ look_at(struct walk *w, struct span address, unsigned depth)
 		return;
 	}
 	memcpy(w->list[w->n].address, address.ptr, address.len);
+	w->list[w->n].address[address.len] = '\0';
 	w->list[w->n].depth = depth;
 	w->n++;
 }
@@ -130,7 +126,7 @@ follow_role(struct walk *w, struct span address)
 }
 
 static void
-step(struct walk *w, const struct item *item)
+step(struct walk *w, const struct directory_item *item)
 {
 	struct span address = span_of(item->address);
 
@@ -153,14 +149,15 @@ directory_resolve(struct directory *d, struct span canonical,
 	*ntargets = 0;
 	if (canonical.len == 0 || canonical.len > DIRECTORY_ADDRESS_MAX)
 		return H_NOTFOUND;
-	w.list = mem_array(LIST_MAX, sizeof(*w.list));
+	if (d->items == NULL)
+		d->items = mem_array(LIST_MAX, sizeof(*d->items));
+	w.list = d->items;
 	w.t = db_begin(d->db, false);
 	look_at(&w, canonical, 0);
 	for (size_t i = 0; i < w.n && w.err == H_OK; i++)
 		step(&w, &w.list[i]);
 	err = db_error(w.t) != H_OK ? db_error(w.t) : w.err;
 	db_abort(&w.t);
-	mem_free(&w.list);
 	if (err == H_LIMIT)
 		log_event(LOG_WARN, "alias", "too many targets, or too deep");
 	if (err != H_OK)
@@ -173,16 +170,16 @@ bool
 directory_may_send_as(
     struct directory *d, uint64_t account, struct span canonical)
 {
-	struct directory_target *targets;
 	size_t n = 0;
 	bool may = false;
 
 	if (account == 0)
 		return false;
-	targets = mem_array(DIRECTORY_TARGETS_MAX, sizeof(*targets));
-	if (directory_resolve(d, canonical, targets, &n) == H_OK)
+	if (d->targets == NULL)
+		d->targets =
+		    mem_array(DIRECTORY_TARGETS_MAX, sizeof(*d->targets));
+	if (directory_resolve(d, canonical, d->targets, &n) == H_OK)
 		for (size_t i = 0; i < n; i++)
-			may |= targets[i].account == account;
-	mem_free(&targets);
+			may |= d->targets[i].account == account;
 	return may;
 }
