@@ -92,13 +92,26 @@ step(struct play *p, struct store *st, unsigned n, bool early)
 	return 0;
 }
 
+/* The account, made if it is not there. */
+static struct store *
+opened(const char *folder)
+{
+	struct store *st = NULL;
+	enum herr err = store_create(folder, 1);
+
+	if (err == H_OK)
+		note('C');
+	if ((err == H_OK || err == H_EXISTS) && store_open(&st, folder) != H_OK)
+		st = NULL;
+	return st;
+}
+
 int
 crash_drive(const char *folder, const char *ledger_path, uint64_t seed,
     unsigned steps, bool early)
 {
 	struct play *p = play_new(seed);
 	struct store *st;
-	enum herr err;
 	int status = 0;
 
 	alarm(STUCK_AFTER);
@@ -108,11 +121,8 @@ crash_drive(const char *folder, const char *ledger_path, uint64_t seed,
 		return DRIVE_BROKEN;
 	play_clock(0);
 	inject_arm(folder);
-	err = store_create(folder, 1);
-	if (err == H_OK)
-		note('C');
-	if ((err != H_OK && err != H_EXISTS) || store_open(&st, folder) != H_OK)
-		return DRIVE_UNKNOWN;
+	if ((st = opened(folder)) == NULL)
+		status = DRIVE_UNKNOWN;
 	for (unsigned n = 0; n < steps && status == 0; n++) {
 		status = step(p, st, n, early);
 		if (n % TIDY_EVERY == TIDY_EVERY - 1)
@@ -121,6 +131,7 @@ crash_drive(const char *folder, const char *ledger_path, uint64_t seed,
 	store_close(&st);
 	inject_disarm();
 	play_free(&p);
+	play_end();
 	close(ledger);
 	if (status != 0)
 		return status;

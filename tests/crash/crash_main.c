@@ -300,33 +300,34 @@ one_record(struct cut *c, struct span record)
 	}
 }
 
-static int
-replay(const char *early, const char *flags)
+/* The account as it was made, then the play, recorded. */
+static bool
+recorded(
+    const char *early, const char *flags, struct buf *base, struct buf *log)
 {
-	struct buf base = BUF_INIT(1 << 30), log = BUF_INIT(1 << 30);
 	char *data = file_path(job.account, "data.mdb");
-	struct cut *c = mem_alloc(sizeof *c);
-	bool control = strcmp(early, "none") != 0 || strcmp(flags, "0") != 0;
 	int end;
 
-	/* The account as it was made, then the play, recorded. */
 	clean();
 	unsetenv("CRASH_MODE");
 	end = drive("0", NULL);
-	if (end != DRIVE_NOT_HIT || file_read(data, &base) != H_OK)
-		return 1;
+	if (end != DRIVE_NOT_HIT || file_read(data, base) != H_OK)
+		end = DRIVE_BROKEN;
+	mem_free(&data);
+	if (end == DRIVE_BROKEN)
+		return false;
 	setenv("CRASH_MODE", "record", 1);
 	setenv("CRASH_LOG", job.log, 1);
 	setenv("CRASH_FLAGS", flags, 1);
 	end = drive(job.steps, strcmp(early, "none") == 0 ? NULL : early);
 	unsetenv("CRASH_MODE");
 	unsetenv("CRASH_FLAGS");
-	if (end != DRIVE_NOT_HIT || file_read(job.log, &log) != H_OK) {
-		printf("the recording ended %d\n", end);
-		return 1;
-	}
-	c->quiet = control;
-	image_put(&c->disk, 0, base.ptr, base.len);
+	return end == DRIVE_NOT_HIT && file_read(job.log, log) == H_OK;
+}
+
+static void
+cut_at_every_point(struct cut *c, struct span log)
+{
 	for (size_t at = 0; at + sizeof(struct inject_record) <= log.len;) {
 		struct span record = { log.ptr + at,
 			sizeof(struct inject_record) };
@@ -335,16 +336,35 @@ replay(const char *early, const char *flags)
 		one_record(c, record);
 		at += record.len;
 	}
+}
+
+static int
+replay(const char *early, const char *flags)
+{
+	struct buf base = BUF_INIT(1 << 30), log = BUF_INIT(1 << 30);
+	struct cut *c = mem_alloc(sizeof *c);
+	bool control = strcmp(early, "none") != 0 || strcmp(flags, "0") != 0;
+	bool right = false;
+
+	if (recorded(early, flags, &base, &log)) {
+		c->quiet = control;
+		image_put(&c->disk, 0, base.ptr, base.len);
+		cut_at_every_point(c, buf_span(&log));
+		right = c->acks > 0 && (c->wrong > 0) == control;
+	}
 	clean();
 	printf("power cuts (%s, flags %s): %lu acknowledged, %lu points, %lu "
 	       "disks, %lu wrong%s\n",
 	    early, flags, c->acks, c->points, c->images, c->wrong,
-	    !control       ? ""
-	    : c->wrong > 0 ? ": caught, as it must be"
-			   : ": NOT CAUGHT");
-	if (c->acks == 0)
-		return 1;
-	return control ? c->wrong == 0 : c->wrong > 0;
+	    !control ? ""
+	    : right  ? ": caught, as it must be"
+		     : ": NOT CAUGHT");
+	buf_free(&base);
+	buf_free(&log);
+	mem_free(&c->disk.bytes);
+	mem_free(&c->work.bytes);
+	mem_free(&c);
+	return right ? 0 : 1;
 }
 
 int

@@ -118,6 +118,13 @@ play_free(struct play **pp)
 }
 
 void
+play_end(void)
+{
+	for (size_t i = 0; i < BODIES; i++)
+		help_mail_free(&bodies[i]);
+}
+
+void
 play_undo(struct play *p)
 {
 	p->now = p->before;

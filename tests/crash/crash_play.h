@@ -13,6 +13,7 @@ struct play;
 
 struct play *play_new(uint64_t seed);
 void play_free(struct play **);
+void play_end(void); /* of all plays of the process */
 
 /* Performs transaction number `n`: on the store, if one is given, and in memory.  The transaction is open; it is the caller's to commit. */
 enum herr play_step(struct play *, unsigned n, struct store *, struct store_txn *);
