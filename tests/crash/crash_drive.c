@@ -182,10 +182,9 @@ crash_check(const char *folder, struct span letters, uint64_t seed)
 		switch (letters.ptr[i]) {
 		case 'C': created = true; break;
 		case 'B': open_step = true; break;
-		case 'A':
-			play_step(p, n, NULL, NULL);
-			/* fall through */
 		default:
+			if (letters.ptr[i] == 'A')
+				play_step(p, n, NULL, NULL);
 			open_step = false;
 			n++;
 			break;
