@@ -36,8 +36,8 @@ smtp_reset(struct smtp_session *s)
 void
 smtp_say_more(struct smtp_session *s, enum smtp_reply reply, const char *more)
 {
-	if (smtp_reply_code(reply) >=
-	    500) /* what is refused for now is not its fault */
+	/* What is refused for now is not the client's fault. */
+	if (smtp_reply_code(reply) >= 500)
 		s->erred = true;
 	smtp_reply_put(conn_output(client_conn(s->client)), reply, more);
 }
