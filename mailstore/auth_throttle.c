@@ -1,165 +1,28 @@
-/*
- * The file, in the machine's own byte order (it never leaves the machine):
- *
- *	0	u64 magic and version, u64 slots, 32 bytes key (random)
- *	64	slots of 40 bytes; 8 in a row make a bucket:
- *		u64 tag		keyed digest of the address or net; 0: free
- *		u64 minute	number of the minute << 32 | failures in it
- *		u64 day		number of the day << 32 | failures in it
- *		u64 streak	second of the last failure << 32 | failures in a
- *row u64 guesses	the last two guesses that failed, 32 bits each
- *
- * Every field is one atomic word with its own window in it, so no locks are
- * needed and nothing has to be cleaned up after a crash.  A slot that is taken
- * over while another process counts in it may lose that one count.
- *
- * The words are kept by processes that trust each other as little as any two
- * roles: whatever stands there can make logins slower or faster, no more.
- */
 #include "mailstore/auth_throttle.h"
 
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/mem.h"
-#include "mailstore/password.h"
+#include "mailstore/auth_table.h"
 
 enum {
-	SLOTS = 8192,
-	BUCKET = 8,
 	PER_MINUTE = 10,
 	PER_DAY = 50,
 	STREAK_SECONDS = 10 * 60,
-	MAKE_TRIES = 5,
 };
 
-static const uint64_t magic = 0x3174746f72685448; /* "HThrott1" */
 static const unsigned factor[AUTH_THROTTLE_LEVELS] = { 1, 3, 9 };
 static const int64_t delay_ms[] = { 2000, 4000, 8000, 15000 };
 
-struct slot {
-	_Atomic uint64_t tag, minute, day, streak, guesses;
-};
-
-struct head {
-	uint64_t magic, slots;
-	uint8_t key[PASSWORD_DIGEST_LEN];
-	uint8_t unused[16];
-};
-
-struct table {
-	struct head head;
-	struct slot slot[SLOTS];
-};
+static_assert((int)AUTH_THROTTLE_LEVELS == (int)AUTH_TABLE_LEVELS, "one each");
 
 struct auth_throttle {
-	struct table *table;
+	struct auth_table *table;
+	struct auth_process *self; /* NULL: no place was free */
 };
-
-static_assert(sizeof(struct slot) == 40, "the file's layout");
-static_assert(offsetof(struct table, slot) == 64, "the file's layout");
-static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "shared words need no lock");
-
-/* ---- the file ---- */
-
-/* A whole new file under the name, unless somebody else was first. */
-static enum herr
-make(const char *path)
-{
-	struct head head = { .magic = magic, .slots = SLOTS };
-	char temporary[4096];
-	int fd, len;
-	enum herr err = H_IO;
-
-	len = snprintf(
-	    temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
-	if (len < 0 || (size_t)len >= sizeof(temporary))
-		return H_LIMIT;
-	password_random(head.key, sizeof(head.key));
-	(void)unlink(temporary);
-	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		log_errno(LOG_ERROR, "throttle", temporary);
-		return H_IO;
-	}
-	/* With its blocks: a hole that the disk cannot fill would be SIGBUS. */
-	errno = posix_fallocate(fd, 0, sizeof(struct table));
-	if (errno != 0 ||
-	    pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    (link(temporary, path) != 0 && errno != EEXIST))
-		log_errno(LOG_ERROR, "throttle", path);
-	else
-		err = H_OK;
-	close(fd);
-	(void)unlink(temporary);
-	return err;
-}
-
-static struct table *
-map(int fd)
-{
-	struct table *t;
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || st.st_size != (off_t)sizeof(*t))
-		return NULL;
-	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (t == MAP_FAILED)
-		return NULL;
-	if (t->head.magic == magic && t->head.slots == SLOTS)
-		return t;
-	munmap(t, sizeof(*t));
-	return NULL;
-}
-
-enum herr
-auth_throttle_open(struct auth_throttle **tp, const char *path)
-{
-	enum herr err;
-
-	for (int i = 0; i < MAKE_TRIES; i++) {
-		int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		struct table *t;
-
-		if (fd >= 0) {
-			t = map(fd);
-			close(fd);
-			if (t != NULL) {
-				*tp = mem_alloc(sizeof(**tp));
-				(*tp)->table = t;
-				return H_OK;
-			}
-			log_event(LOG_WARN, "throttle",
-			    "the file is damaged or of another version: made "
-			    "anew");
-			(void)unlink(path);
-		} else if (errno != ENOENT) {
-			log_errno(LOG_ERROR, "throttle", path);
-			return H_IO;
-		}
-		if ((err = make(path)) != H_OK)
-			return err;
-	}
-	log_event(LOG_ERROR, "throttle", "the file cannot be made");
-	return H_IO;
-}
-
-void
-auth_throttle_close(struct auth_throttle **tp)
-{
-	if (*tp == NULL)
-		return;
-	munmap((*tp)->table, sizeof(*(*tp)->table));
-	mem_free(tp);
-}
 
 /* ---- addresses ---- */
 
@@ -214,18 +77,19 @@ pack(uint32_t high, uint32_t low)
 	return (uint64_t)high << 32 | low;
 }
 
-static struct slot *
+static struct auth_slot *
 bucket_of(struct auth_throttle *t, uint64_t tag)
 {
-	return &t->table->slot[(tag % (SLOTS / BUCKET)) * BUCKET];
+	return &t->table->slot[(tag % (AUTH_TABLE_SLOTS / AUTH_TABLE_BUCKET)) *
+			       AUTH_TABLE_BUCKET];
 }
 
-static struct slot *
+static struct auth_slot *
 find(struct auth_throttle *t, uint64_t tag)
 {
-	struct slot *bucket = bucket_of(t, tag);
+	struct auth_slot *bucket = bucket_of(t, tag);
 
-	for (int i = 0; i < BUCKET; i++)
+	for (int i = 0; i < AUTH_TABLE_BUCKET; i++)
 		if (atomic_load(&bucket[i].tag) == tag)
 			return &bucket[i];
 	return NULL;
@@ -233,14 +97,14 @@ find(struct auth_throttle *t, uint64_t tag)
 
 /* The address's slot; one that it takes over from whoever was quiet longest, if
  * need be. */
-static struct slot *
+static struct auth_slot *
 find_or_take(struct auth_throttle *t, uint64_t tag)
 {
-	struct slot *bucket = bucket_of(t, tag), *oldest = bucket;
+	struct auth_slot *bucket = bucket_of(t, tag), *oldest = bucket;
 	uint64_t was;
 
-	for (int i = 0; i < BUCKET; i++) {
-		struct slot *s = &bucket[i];
+	for (int i = 0; i < AUTH_TABLE_BUCKET; i++) {
+		struct auth_slot *s = &bucket[i];
 
 		if ((was = atomic_load(&s->tag)) == tag)
 			return s;
@@ -307,6 +171,114 @@ count_down(_Atomic uint64_t *word, uint32_t window)
 		;
 }
 
+/* Takes back what the first `levels` levels counted. */
+static void
+uncount(struct auth_throttle *t, const struct auth_throttle_peer *peer,
+    unsigned levels, int64_t now)
+{
+	for (unsigned i = 0; i < levels; i++) {
+		struct auth_slot *s = find(t, peer->tag[i]);
+
+		if (s == NULL)
+			continue;
+		count_down(&s->minute, minute_of(now));
+		count_down(&s->day, day_of(now));
+	}
+}
+
+/*
+ * ---- tries under way ----
+ *
+ * A try is counted before it is made, or many at once would pass.  It is also
+ * written down with the process that makes it: if that one dies, nobody heard
+ * an answer, and the next that opens the file takes the count back.  (Death
+ * between the two writes takes back one too many, which helps nobody.)
+ */
+
+static void
+begin_try(
+    struct auth_throttle *t, const struct auth_throttle_peer *peer, int64_t now)
+{
+	for (int i = 0; t->self != NULL && i < AUTH_TABLE_TRIES; i++) {
+		struct auth_try *y = &t->self->try[i];
+		uint64_t none = 0;
+
+		if (!atomic_compare_exchange_strong(
+			&y->tag[0], &none, peer->tag[0]))
+			continue;
+		for (int level = 1; level < AUTH_TABLE_LEVELS; level++)
+			atomic_store(&y->tag[level], peer->tag[level]);
+		atomic_store(&y->when, (uint64_t)now);
+		return;
+	}
+}
+
+static void
+end_try(
+    struct auth_throttle *t, const struct auth_throttle_peer *peer, int64_t now)
+{
+	for (int i = 0; t->self != NULL && i < AUTH_TABLE_TRIES; i++) {
+		struct auth_try *y = &t->self->try[i];
+		uint64_t when = (uint64_t)now;
+
+		/* Two tries of one address and second are the same. */
+		if (atomic_load(&y->tag[0]) != peer->tag[0] ||
+		    !atomic_compare_exchange_strong(&y->when, &when, 0))
+			continue;
+		atomic_store(&y->tag[0], 0);
+		return;
+	}
+}
+
+/* What a dead process was trying. */
+static void
+forget_tries(struct auth_throttle *t, struct auth_process *dead)
+{
+	struct auth_throttle_peer peer;
+
+	for (int i = 0; i < AUTH_TABLE_TRIES; i++) {
+		struct auth_try *y = &dead->try[i];
+		uint64_t when = atomic_exchange(&y->when, 0);
+
+		for (int level = 0; level < AUTH_TABLE_LEVELS; level++)
+			peer.tag[level] = atomic_load(&y->tag[level]);
+		if (when != 0)
+			uncount(t, &peer, AUTH_THROTTLE_LEVELS, (int64_t)when);
+		atomic_store(&y->tag[0], 0);
+	}
+}
+
+/*
+ * A process has its place as long as it holds the lock of the place's bytes: an
+ * open file description's, which the mapping keeps when the descriptor is
+ * closed, and the kernel gives up with the process's memory.
+ */
+static void
+take_place(struct auth_throttle *t, int fd)
+{
+	for (int i = 0; i < AUTH_TABLE_PROCESSES; i++) {
+		struct auth_process *p = &t->table->process[i];
+		struct flock lock = {
+			.l_type = F_WRLCK,
+			.l_whence = SEEK_SET,
+			.l_start = (off_t)((char *)p - (char *)t->table),
+			.l_len = sizeof(*p),
+		};
+
+		if (fcntl(fd, F_OFD_SETLK, &lock) != 0)
+			continue;
+		forget_tries(t, p);
+		if (t->self == NULL) {
+			t->self = p;
+			continue;
+		}
+		lock.l_type = F_UNLCK;
+		(void)fcntl(fd, F_OFD_SETLK, &lock);
+	}
+	if (t->self == NULL)
+		log_event(LOG_WARN, "throttle", "too many processes use it");
+}
+
 /* ---- the rule ---- */
 
 bool
@@ -314,7 +286,7 @@ auth_throttle_blocked(
     struct auth_throttle *t, const struct auth_throttle_peer *peer, int64_t now)
 {
 	for (unsigned i = 0; i < AUTH_THROTTLE_LEVELS; i++) {
-		struct slot *s = find(t, peer->tag[i]);
+		struct auth_slot *s = find(t, peer->tag[i]);
 
 		if (s != NULL &&
 		    (count_in(&s->minute, minute_of(now)) >=
@@ -325,27 +297,13 @@ auth_throttle_blocked(
 	return false;
 }
 
-/* Takes back what the first `levels` levels counted. */
-static void
-give_back(struct auth_throttle *t, const struct auth_throttle_peer *peer,
-    unsigned levels, int64_t now)
-{
-	for (unsigned i = 0; i < levels; i++) {
-		struct slot *s = find(t, peer->tag[i]);
-
-		if (s == NULL)
-			continue;
-		count_down(&s->minute, minute_of(now));
-		count_down(&s->day, day_of(now));
-	}
-}
-
 bool
 auth_throttle_take(
     struct auth_throttle *t, const struct auth_throttle_peer *peer, int64_t now)
 {
+	begin_try(t, peer, now);
 	for (unsigned i = 0; i < AUTH_THROTTLE_LEVELS; i++) {
-		struct slot *s = find_or_take(t, peer->tag[i]);
+		struct auth_slot *s = find_or_take(t, peer->tag[i]);
 		bool minute = count_up(
 		    &s->minute, minute_of(now), PER_MINUTE * factor[i]);
 
@@ -354,7 +312,8 @@ auth_throttle_take(
 			continue;
 		if (minute)
 			count_down(&s->minute, minute_of(now));
-		give_back(t, peer, i, now);
+		uncount(t, peer, i, now);
+		end_try(t, peer, now);
 		return false;
 	}
 	return true;
@@ -364,14 +323,15 @@ void
 auth_throttle_give_back(
     struct auth_throttle *t, const struct auth_throttle_peer *peer, int64_t now)
 {
-	give_back(t, peer, AUTH_THROTTLE_LEVELS, now);
+	uncount(t, peer, AUTH_THROTTLE_LEVELS, now);
+	end_try(t, peer, now);
 }
 
 int64_t
 auth_throttle_failed(struct auth_throttle *t,
     const struct auth_throttle_peer *peer, uint32_t guess, int64_t now)
 {
-	struct slot *s = find_or_take(t, peer->tag[0]);
+	struct auth_slot *s = find_or_take(t, peer->tag[0]);
 	uint64_t was = atomic_load(&s->guesses);
 	uint32_t row;
 
@@ -392,5 +352,33 @@ auth_throttle_failed(struct auth_throttle *t,
 			row = COUNT_OF(delay_ms) - 1;
 	} while (!atomic_compare_exchange_weak(
 	    &s->streak, &was, pack((uint32_t)now, row + 1)));
+	end_try(t, peer, now);
 	return delay_ms[row];
+}
+
+/* ---- opening ---- */
+
+enum herr
+auth_throttle_open(struct auth_throttle **tp, const char *path)
+{
+	struct auth_table *table;
+	int fd;
+	enum herr err = auth_table_map(&table, &fd, path);
+
+	if (err != H_OK)
+		return err;
+	*tp = mem_alloc(sizeof(**tp));
+	(*tp)->table = table;
+	take_place(*tp, fd);
+	close(fd);
+	return H_OK;
+}
+
+void
+auth_throttle_close(struct auth_throttle **tp)
+{
+	if (*tp == NULL)
+		return;
+	auth_table_unmap(&(*tp)->table);
+	mem_free(tp);
 }

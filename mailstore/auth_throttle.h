@@ -29,7 +29,7 @@ struct auth_throttle_peer {
 	uint64_t tag[AUTH_THROTTLE_LEVELS];
 };
 
-/* Opens or makes the file, maps it and closes it. */
+/* Opens or makes the file, maps it and closes it; takes back what processes that died were trying. */
 enum herr auth_throttle_open(struct auth_throttle **, const char *path) MUST_USE;
 void auth_throttle_close(struct auth_throttle **);
 

@@ -7,12 +7,14 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/mem.h"
+#include "mailstore/auth_table.h"
 
 static char folder[] = "/tmp/hearth-throttle-XXXXXX";
 static char path[sizeof(folder) + 16];
@@ -214,8 +216,11 @@ test_shared(void **state)
 				if (auth_throttle_take(own, &p, now))
 					auth_throttle_give_back(own, &p, now);
 			}
-			for (int n = 0; n < 10; n++)
-				taken += auth_throttle_take(own, &p, now);
+			for (uint32_t n = 1; n <= 10; n++)
+				if (auth_throttle_take(own, &p, now)) {
+					auth_throttle_failed(own, &p, n, now);
+					taken++;
+				}
 			_exit(taken);
 		}
 	}
@@ -228,6 +233,98 @@ test_shared(void **state)
 	assert_int_equal(taken, 10);
 	assert_true(auth_throttle_blocked(t, &p, now));
 	auth_throttle_close(&t);
+}
+
+/* A process that takes `n` tries and waits to be killed; its pipe has been read
+ * when it took them. */
+static pid_t
+trying(unsigned n, const char *address, int64_t now)
+{
+	char ready = 0;
+	int ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct auth_throttle *own = NULL;
+		struct auth_throttle_peer p;
+		bool all = auth_throttle_open(&own, path) == H_OK;
+
+		p = peer(own, address);
+		for (unsigned i = 0; i < n; i++)
+			all = auth_throttle_take(own, &p, now) && all;
+		if (!all || write(ends[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &ready, 1), 1);
+	close(ends[0]);
+	return pid;
+}
+
+static void
+end(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* What a process was trying when it was killed is nobody's failure; what one
+ * that lives is trying counts, and so does what had failed. */
+static void
+test_killed(void **state)
+{
+	int64_t now = (int64_t)24000 * DAY;
+	struct auth_throttle *t;
+	pid_t dead, alive;
+
+	(void)state;
+	dead = trying(7, "192.0.2.14", now);
+	alive = trying(3, "192.0.2.14", now);
+	t = opened();
+	assert_int_equal(guess(t, "192.0.2.14", 1, now), 0);
+	auth_throttle_close(&t);
+	end(dead);
+	t = opened();
+	assert_int_equal(guess(t, "192.0.2.14", 20, now), 7);
+	auth_throttle_close(&t);
+	end(alive);
+	t = opened();
+	assert_int_equal(guess(t, "192.0.2.14", 20, now), 3);
+	assert_int_equal(guess(t, "192.0.2.15", 40, now), 10);
+	assert_int_equal(guess(t, "192.0.2.16", 40, now), 10);
+	assert_int_equal(guess(t, "192.0.2.17", 40, now), 0);
+	auth_throttle_close(&t);
+}
+
+/* More processes and more tries than there are places for: those without one
+ * count as ever. */
+static void
+test_no_place(void **state)
+{
+	struct auth_throttle *t[AUTH_TABLE_PROCESSES + 1], *more;
+	struct auth_throttle_peer p;
+	int64_t now = (int64_t)25000 * DAY;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(t); i++)
+		t[i] = opened();
+	more = t[AUTH_TABLE_PROCESSES];
+	assert_int_equal(guess(more, "192.0.2.18", 20, now), 10);
+	for (unsigned i = 0; i <= AUTH_TABLE_TRIES; i++) {
+		char address[64];
+
+		snprintf(address, sizeof(address), "198.51.%u.1", i);
+		p = peer(t[0], address);
+		assert_true(auth_throttle_take(t[0], &p, now));
+	}
+	auth_throttle_give_back(t[0], &p, now);
+	for (size_t i = 0; i < COUNT_OF(t); i++)
+		auth_throttle_close(&t[i]);
 }
 
 /* What is there counts on after a restart; what is no table is made anew. */
@@ -294,6 +391,8 @@ main(void)
 		cmocka_unit_test_setup(test_give_back, setup),
 		cmocka_unit_test_setup(test_same_guess, setup),
 		cmocka_unit_test_setup(test_shared, setup),
+		cmocka_unit_test_setup(test_killed, setup),
+		cmocka_unit_test_setup(test_no_place, setup),
 		cmocka_unit_test_setup(test_file, setup),
 		cmocka_unit_test_setup(test_crowd, setup),
 	};
