@@ -13,7 +13,11 @@
 #include <confuse.h>
 #include <unistd.h>
 
-enum { OPTIONS_MAX = 16, ROUTES_MAX = 1000 };
+enum {
+	OPTIONS_MAX = 16,
+	ROUTES_MAX = 1000,
+	VISITS_A_PLACE = 15, /* a minute, if nothing else is said */
+};
 
 #define KIB(n)           (UINT64_C(n) << 10)
 #define MIB(n)           (UINT64_C(n) << 20)
@@ -25,14 +29,16 @@ enum { OPTIONS_MAX = 16, ROUTES_MAX = 1000 };
 		name, KIND_LISTENER, true, AT(daemon), NULL, kind, kind \
 	}
 /* The same in each daemon's section. */
-#define DAEMON(daemon)                                                      \
-	{ "plaintext_auth", KIND_BOOL, false, AT(daemon.plaintext_auth),    \
-		"false", 0, 0 },                                            \
-	    { "max_connections", KIND_NUMBER, false,                        \
-		    AT(daemon.max_connections), "500", 1, 100000 },         \
-	{                                                                   \
-		"max_connections_per_address", KIND_NUMBER, false,          \
-		    AT(daemon.max_connections_per_address), "20", 1, 100000 \
+#define DAEMON(daemon)                                                         \
+	{ "plaintext_auth", KIND_BOOL, false, AT(daemon.plaintext_auth),       \
+		"false", 0, 0 },                                               \
+	    { "max_connections", KIND_NUMBER, false,                           \
+		    AT(daemon.max_connections), "500", 1, 100000 },            \
+	    { "max_connections_per_address", KIND_NUMBER, false,               \
+		    AT(daemon.max_connections_per_address), "20", 1, 100000 }, \
+	{                                                                      \
+		"max_connections_per_minute", KIND_NUMBER, false,              \
+		    AT(daemon.max_connections_per_minute), NULL, 1, 6000000    \
 	}
 #define SESSIONS(daemon)                                                 \
 	{                                                                \
@@ -280,6 +286,15 @@ make_parser(void)
 	return cfg_init(options[SECTION_FILE], CFGF_NONE);
 }
 
+/* Who may have more connections at once may also make more of them. */
+static void
+preset_rate(struct conf_daemon *d)
+{
+	if (d->max_connections_per_minute == 0)
+		d->max_connections_per_minute =
+		    VISITS_A_PLACE * d->max_connections_per_address;
+}
+
 static void
 read_all(struct conf_reading *r, cfg_t *cfg)
 {
@@ -288,6 +303,9 @@ read_all(struct conf_reading *r, cfg_t *cfg)
 	read_section(r, SECTION_FILE, 0, c, cfg);
 	for (unsigned i = SECTION_TLS; i < SECTION_RELAY; i++)
 		read_section(r, i, 0, c, cfg_getsec(cfg, sections[i].name));
+	preset_rate(&c->smtpd);
+	preset_rate(&c->imapd);
+	preset_rate(&c->pop3d);
 	/* Submissions are not counted by account, but the field has its value.
 	 */
 	c->smtpd.max_sessions_per_account = c->imapd.max_sessions_per_account;

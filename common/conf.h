@@ -19,7 +19,7 @@ struct conf_daemon {
 	struct conf_listener *listeners;
 	size_t nlisteners;
 	bool plaintext_auth;
-	uint32_t max_connections, max_connections_per_address, max_sessions_per_account;
+	uint32_t max_connections, max_connections_per_address, max_connections_per_minute, max_sessions_per_account;
 };
 
 struct conf_route { char *domain, *smarthost, *user, *password_file, *tls; };

@@ -202,6 +202,7 @@ front_main(const struct front_protocol *protocol)
 	f->reserve = -1;
 	f->next_id = first_id();
 	f->descriptors = raise_descriptors();
+	f->rate = rate_new();
 	f->role = role_begin(protocol->daemon, protocol->role, &handler, f);
 	f->loop = role_loop(f->role);
 	f->settings = role_settings(f->role);

@@ -18,7 +18,7 @@
 struct front;  /* of the process */
 struct client; /* one connection from outside */
 
-enum front_refusal { FRONT_TOO_MANY, FRONT_TOO_MANY_FROM_ADDRESS, FRONT_GOING_DOWN };
+enum front_refusal { FRONT_TOO_MANY, FRONT_TOO_MANY_FROM_ADDRESS, FRONT_TOO_OFTEN, FRONT_GOING_DOWN };
 
 struct front_protocol {
 	const char *daemon;

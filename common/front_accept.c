@@ -141,6 +141,11 @@ admit(struct front *f, int fd, enum listener_kind kind,
 		   f->settings->max_connections_per_address) {
 		log_refusal(f, "too many from one address", p.address);
 		refuse(f, fd, kind, FRONT_TOO_MANY_FROM_ADDRESS);
+	} else if (!rate_take(f->rate, p.net,
+		       f->settings->max_connections_per_minute,
+		       clock_mono_ms())) {
+		log_refusal(f, "too often from one address", p.address);
+		refuse(f, fd, kind, FRONT_TOO_OFTEN);
 	} else if (front_implicit_tls(kind) && f->tls == NULL) {
 		log_refusal(f, "no certificate", p.address);
 		close(fd);

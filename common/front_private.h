@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "common/front.h"
+#include "common/rate.h"
 #include "common/tls.h"
 
 enum { FRONT_LISTENERS_MAX = 16 };
@@ -33,6 +34,7 @@ struct front {
 	/* Slots of strangers and of those who logged in are apart, so that strangers cannot lock users out. */
 	struct client *strangers, *users, *closing;
 	size_t nstrangers, nusers;
+	struct rate *rate; /* of connections, by address */
 	size_t descriptors; /* that clients may use */
 	bool tidy;	    /* front_client_tidy() is on its way */
 	bool draining;
@@ -52,7 +54,7 @@ struct front {
 };
 
 struct front_peer {
-	unsigned char net[16];	/* what counts as one address: IPv4 /32, IPv6 /64 */
+	unsigned char net[RATE_KEY_LEN]; /* what counts as one address: IPv4 /32, IPv6 /64 */
 	char address[INET6_ADDRSTRLEN];
 	bool loopback;
 };

@@ -89,6 +89,7 @@ process_settings(struct parent *p, struct buf *out)
 		.message_size_limit = p->conf->message_size_limit,
 		.max_connections = d->max_connections,
 		.max_connections_per_address = d->max_connections_per_address,
+		.max_connections_per_minute = d->max_connections_per_minute,
 		.max_sessions_per_account = d->max_sessions_per_account,
 		.max_recipients = p->conf->max_recipients,
 		.plaintext_auth = d->plaintext_auth,

@@ -22,6 +22,7 @@ settings_put(struct buf *b, const struct settings *s)
 	wire_put_u64(b, s->message_size_limit);
 	wire_put_u32(b, s->max_connections);
 	wire_put_u32(b, s->max_connections_per_address);
+	wire_put_u32(b, s->max_connections_per_minute);
 	wire_put_u32(b, s->max_sessions_per_account);
 	wire_put_u32(b, s->max_recipients);
 	wire_put_u8(b, s->plaintext_auth);
@@ -42,10 +43,12 @@ settings_get(struct span payload, struct settings *s)
 	s->message_size_limit = wire_u64(&w);
 	s->max_connections = wire_u32(&w);
 	s->max_connections_per_address = wire_u32(&w);
+	s->max_connections_per_minute = wire_u32(&w);
 	s->max_sessions_per_account = wire_u32(&w);
 	s->max_recipients = wire_u32(&w);
 	s->plaintext_auth = wire_u8(&w) != 0;
-	if ((most = wire_u16(&w)) > SETTINGS_DOMAINS_MAX)
+	if ((most = wire_u16(&w)) > SETTINGS_DOMAINS_MAX ||
+	    s->max_connections_per_minute == 0)
 		w.bad = true;
 	else
 		s->domains = mem_array(SETTINGS_DOMAINS_MAX, sizeof(char *));

@@ -18,6 +18,7 @@ struct settings {
 	uint64_t message_size_limit;
 	uint32_t max_connections;		/* of the daemon this role belongs to */
 	uint32_t max_connections_per_address;
+	uint32_t max_connections_per_minute; /* from one address; never 0 */
 	uint32_t max_sessions_per_account;
 	uint32_t max_recipients;
 	bool plaintext_auth; /* from loopback only */

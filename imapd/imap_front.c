@@ -483,6 +483,10 @@ refuse(struct conn *conn, enum front_refusal why)
 		conn_text(conn, "* BYE [UNAVAILABLE] Too many connections from "
 				"your address\r\n");
 		break;
+	case FRONT_TOO_OFTEN:
+		conn_text(conn, "* BYE [UNAVAILABLE] Too many connections in a "
+				"minute from your address\r\n");
+		break;
 	case FRONT_GOING_DOWN:
 		conn_text(
 		    conn, "* BYE [UNAVAILABLE] The server is going down\r\n");

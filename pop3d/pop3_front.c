@@ -396,6 +396,7 @@ refuse(struct conn *conn, enum front_refusal why)
 	case FRONT_TOO_MANY_FROM_ADDRESS:
 		pop3_say(conn, POP3_TOO_MANY_FROM_YOU);
 		break;
+	case FRONT_TOO_OFTEN: pop3_say(conn, POP3_TOO_OFTEN); break;
 	case FRONT_GOING_DOWN: pop3_say(conn, POP3_GOING_DOWN); break;
 	}
 }

@@ -39,6 +39,7 @@ static const char *const replies[] = {
 	[POP3_NOT_DELETED]       = "-ERR [SYS/TEMP] The messages were not deleted",
 	[POP3_TOO_MANY]          = "-ERR [SYS/TEMP] Too many connections, try again later",
 	[POP3_TOO_MANY_FROM_YOU] = "-ERR [SYS/TEMP] Too many connections from your address",
+	[POP3_TOO_OFTEN]         = "-ERR [SYS/TEMP] Too many connections in a minute from your address",
 	[POP3_GOING_DOWN]        = "-ERR [SYS/TEMP] The server is shutting down",
 	[POP3_IDLE_TOO_LONG]     = "-ERR Idle for too long",
 };

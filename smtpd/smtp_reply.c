@@ -29,6 +29,7 @@ static const struct {
 	[REPLY_TOO_SLOW]	  = { 421, "4.4.2", "Message comes too slowly" },
 	[REPLY_TOO_MANY_CLIENTS]  = { 421, "4.3.2", "Too many connections" },
 	[REPLY_TOO_MANY_FROM_YOU] = { 421, "4.7.0", "Too many connections from your address" },
+	[REPLY_TOO_OFTEN]	  = { 421, "4.7.0", "Too many connections in a minute from your address" },
 	[REPLY_TOO_MANY_ERRORS]	  = { 421, "4.7.0", "Too many errors" },
 	[REPLY_TOO_MUCH_JUNK]	  = { 421, "4.7.0", "Too many commands without mail" },
 	[REPLY_NOT_SMTP]	  = { 421, "4.7.0", "This is an SMTP server" },

@@ -216,6 +216,7 @@ refuse(struct conn *conn, enum front_refusal why)
 	static const enum smtp_reply replies[] = {
 		[FRONT_TOO_MANY] = REPLY_TOO_MANY_CLIENTS,
 		[FRONT_TOO_MANY_FROM_ADDRESS] = REPLY_TOO_MANY_FROM_YOU,
+		[FRONT_TOO_OFTEN] = REPLY_TOO_OFTEN,
 		[FRONT_GOING_DOWN] = REPLY_GOING_DOWN,
 	};
 

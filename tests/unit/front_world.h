@@ -50,6 +50,7 @@ role_begin(const char *daemon, enum role_kind kind,
 	role.loop = loop_new();
 	role.settings.max_connections = 100;
 	role.settings.max_connections_per_address = 4;
+	role.settings.max_connections_per_minute = 100000;
 	return (struct role *)(void *)&role;
 }
 
@@ -198,7 +199,9 @@ static void
 on_refuse(struct conn *c, enum front_refusal why)
 {
 	conn_text(c,
-	    why == FRONT_TOO_MANY_FROM_ADDRESS ? "too many\r\n" : "busy\r\n");
+	    why == FRONT_TOO_MANY_FROM_ADDRESS ? "too many\r\n"
+	    : why == FRONT_TOO_OFTEN           ? "too often\r\n"
+						 : "busy\r\n");
 }
 
 static void

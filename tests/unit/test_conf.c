@@ -201,6 +201,7 @@ test_least(void **state)
 	assert_false(c->smtpd.plaintext_auth);
 	assert_int_equal(c->smtpd.max_connections, 500);
 	assert_int_equal(c->imapd.max_connections_per_address, 20);
+	assert_int_equal(c->imapd.max_connections_per_minute, 300);
 	assert_int_equal(c->imapd.max_sessions_per_account, 60);
 	assert_int_equal(c->pop3d.max_sessions_per_account, 60);
 	assert_null(c->relay.domain);
@@ -225,7 +226,8 @@ static const char full[] =
     "smtpd { listen = { \"127.0.0.1:2525\", \"[::1]:2525\" }\n"
     "        submission = \"*:2587\" submissions = { \"*:2465\" }\n"
     "        message_size_limit = \"1G\" max_recipients = 1000\n"
-    "        plaintext_auth = yes max_connections = 7 }\n"
+    "        plaintext_auth = yes max_connections = 7\n"
+    "        max_connections_per_minute = 2 }\n"
     "imapd { listen = { \"10.0.0.1:143\" } imaps = { \"10.0.0.2:143\" }\n"
     "        max_sessions_per_account = 3\n"
     "        max_connections_per_address = 4 }\n"
@@ -272,6 +274,7 @@ test_full(void **state)
 	assert_int_equal(c->smtpd.listeners[3].kind, LISTEN_SUBMISSIONS);
 	assert_true(c->smtpd.plaintext_auth);
 	assert_int_equal(c->smtpd.max_connections, 7);
+	assert_int_equal(c->smtpd.max_connections_per_minute, 2);
 	assert_int_equal(c->message_size_limit, 1 << 30);
 	assert_int_equal(c->max_recipients, 1000);
 	assert_int_equal(c->imapd.listeners[0].kind, LISTEN_IMAP);
@@ -279,6 +282,7 @@ test_full(void **state)
 	assert_false(c->imapd.plaintext_auth);
 	assert_int_equal(c->imapd.max_sessions_per_account, 3);
 	assert_int_equal(c->imapd.max_connections_per_address, 4);
+	assert_int_equal(c->imapd.max_connections_per_minute, 60);
 	assert_int_equal(c->pop3d.nlisteners, 1);
 	assert_int_equal(c->pop3d.listeners[0].kind, LISTEN_POP3S);
 	assert_true(c->pop3d.plaintext_auth);

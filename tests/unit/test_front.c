@@ -387,6 +387,15 @@ slots(void)
 	expect(fd[4], "busy");
 	close(fd[4]);
 	role.settings.max_connections = 100;
+	/* It has come far more often than that already. */
+	role.settings.max_connections_per_minute = 1;
+	fd[4] = greeted();
+	hang_up(fd[4]);
+	fd[4] = dial();
+	expect(fd[4], "too often");
+	expect(fd[4], "");
+	close(fd[4]);
+	role.settings.max_connections_per_minute = 100000;
 	for (int i = 0; i < 4; i++)
 		hang_up(fd[i]);
 	close(session);

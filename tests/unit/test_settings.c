@@ -16,6 +16,7 @@ static const struct settings sample = {
 	.message_size_limit = UINT64_C(50) << 20,
 	.max_connections = 1000,
 	.max_connections_per_address = 20,
+	.max_connections_per_minute = 300,
 	.max_sessions_per_account = 60,
 	.max_recipients = 100,
 	.plaintext_auth = true,
@@ -37,6 +38,7 @@ test_round(void **state)
 	assert_int_equal(got.message_size_limit, sample.message_size_limit);
 	assert_int_equal(got.max_connections, 1000);
 	assert_int_equal(got.max_connections_per_address, 20);
+	assert_int_equal(got.max_connections_per_minute, 300);
 	assert_int_equal(got.max_sessions_per_account, 60);
 	assert_int_equal(got.max_recipients, 100);
 	assert_true(got.plaintext_auth);
