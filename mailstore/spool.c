@@ -16,8 +16,6 @@
 
 enum {
 	SCHEMA = 1,
-	PIECE = 1024 * 1024, /* of stored bytes in memory */
-	FEED = 128 * 1024,
 	ROWS_NEED = 64 * 1024, /* disk that other rows may take meanwhile */
 	TIDY_MS = 60 * 1000,
 };
@@ -158,7 +156,8 @@ forget_upload(struct spool_txn *t, uint64_t body)
 	(void)db_delete(t->db, SPOOL_UPLOAD, spool_key(&key, body));
 }
 
-/* Bytes that a crash left without an entry: about PIECE of them a transaction.
+/* Bytes that a crash left without an entry: about BODY_PIECE of them a
+ * transaction.
  */
 static enum herr
 sweep(struct spool *s)
@@ -172,7 +171,7 @@ sweep(struct spool *s)
 
 		found = first_upload(t, &body);
 		if (found &&
-		    !body_delete(t->db, SPOOL_BODY, body, PIECE, &deleted))
+		    !body_delete(t->db, SPOOL_BODY, body, BODY_PIECE, &deleted))
 			forget_upload(t, body);
 		if (found)
 			err = spool_commit(&t);
@@ -260,8 +259,9 @@ note_upload(struct spool_txn *t, uint64_t body)
 
 /* Puts what is in memory on disk, belonging to no entry yet. */
 static enum herr
-upload_piece(struct spool_blob *b)
+upload_piece(void *arg)
 {
+	struct spool_blob *b = arg;
 	struct spool_txn *t = spool_begin(b->spool, true);
 	bool fresh = b->id == 0;
 	uint64_t id = fresh ? t->next_body++ : b->id;
@@ -288,17 +288,7 @@ upload_piece(struct spool_blob *b)
 enum herr
 spool_blob_write(struct spool_blob *b, struct span bytes)
 {
-	if (b->err == H_OK && bytes.len > BODY_MAX - body_size(b->body))
-		b->err = H_LIMIT;
-	while (b->err == H_OK && bytes.len > 0) {
-		struct span part = { bytes.ptr,
-			bytes.len < FEED ? bytes.len : FEED };
-
-		body_write(b->body, part);
-		bytes.ptr += part.len;
-		bytes.len -= part.len;
-		if (body_held(b->body) > PIECE)
-			b->err = upload_piece(b);
-	}
+	if (b->err == H_OK)
+		b->err = body_feed(b->body, bytes, upload_piece, b);
 	return b->err;
 }

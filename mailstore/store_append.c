@@ -13,8 +13,6 @@
 #include "mailstore/store_int.h"
 
 enum {
-	PIECE = 1024 * 1024, /* of compressed bytes in memory */
-	FEED = 128 * 1024,
 	ROWS_NEED = 64 * 1024, /* disk that the rows of an arrival may take */
 	/* How far back a delivery id is looked for. */
 	LOOK_AT_LEAST = 1000, /* messages, whatever the clock said */
@@ -74,8 +72,9 @@ upload_is_there(struct store_txn *t, uint64_t id)
 
 /* Puts what is in memory on disk, unpublished. */
 static enum herr
-upload_piece(struct store_blob *b)
+upload_piece(void *arg)
 {
+	struct store_blob *b = arg;
 	struct store_txn *t = store_begin(b->store, STORE_WRITE);
 	bool fresh = b->id == 0;
 	uint64_t id = fresh ? t->account.next_message++ : b->id;
@@ -106,18 +105,8 @@ upload_piece(struct store_blob *b)
 enum herr
 store_blob_write(struct store_blob *b, struct span bytes)
 {
-	if (b->err == H_OK && bytes.len > BODY_MAX - body_size(b->body))
-		b->err = H_LIMIT;
-	while (b->err == H_OK && bytes.len > 0) {
-		struct span part = { bytes.ptr,
-			bytes.len < FEED ? bytes.len : FEED };
-
-		body_write(b->body, part);
-		bytes.ptr += part.len;
-		bytes.len -= part.len;
-		if (body_held(b->body) > PIECE)
-			b->err = upload_piece(b);
-	}
+	if (b->err == H_OK)
+		b->err = body_feed(b->body, bytes, upload_piece, b);
 	return b->err;
 }
 

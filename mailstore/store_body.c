@@ -15,6 +15,7 @@ enum {
 	CODEC_LZ4 = 2,
 
 	KEY_LEN = 12,
+	FEED = 128 * 1024, /* between looks at what is held */
 	PIECES_MAX = 16,
 	/* Three rows of that many bytes fill a page to the last: (4,096 - 16) /
 	   3, less 2 + 8 + 12 + 4 that LMDB, key and check take. */
@@ -87,12 +88,6 @@ body_size(const struct body *b)
 	return b->size;
 }
 
-size_t
-body_held(const struct body *b)
-{
-	return b->held;
-}
-
 /* The block that was gathered is complete: keeps the smaller of its two forms.
  */
 static void
@@ -155,6 +150,25 @@ body_write(struct body *b, struct span bytes)
 		bytes.ptr += n;
 		bytes.len -= n;
 	}
+}
+
+enum herr
+body_feed(
+    struct body *b, struct span bytes, enum herr (*put)(void *arg), void *arg)
+{
+	enum herr err = bytes.len > BODY_MAX - b->size ? H_LIMIT : H_OK;
+
+	while (err == H_OK && bytes.len > 0) {
+		struct span part = { bytes.ptr,
+			bytes.len < FEED ? bytes.len : FEED };
+
+		body_write(b, part);
+		bytes.ptr += part.len;
+		bytes.len -= part.len;
+		if (b->held > BODY_PIECE)
+			err = put(arg);
+	}
+	return err;
 }
 
 void

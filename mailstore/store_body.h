@@ -22,6 +22,7 @@ enum {
 	BODY_HEAD = 4, /* in front of a block's stored bytes */
 	/* Four pages exactly, when nothing can be gained by compressing. */
 	BODY_BLOCK = 4 * DB_PAGE - DB_PAGE_HEAD - DB_CHECK - BODY_HEAD,
+	BODY_PIECE = 1024 * 1024, /* of stored bytes in memory */
 	BODY_DIGEST_LEN = 16, /* XXH3-128 of the message, canonical (big endian) */
 };
 /* No message is longer: the key's block number ends there. */
@@ -35,8 +36,11 @@ struct body *body_new(void);
 void body_free(struct body **);
 void body_write(struct body *, struct span); /* at most BODY_MAX in all: the caller's to see to */
 uint64_t body_size(const struct body *);
-/* Stored bytes in memory: of blocks that are complete and not forgotten. */
-size_t body_held(const struct body *);
+/*
+ * The same for bytes of any number, H_LIMIT if they are more than a message may have.  As often as about BODY_PIECE stored bytes are held in
+ * memory, `put` is called: it puts them on disk, and what it returns ends the writing unless it is H_OK.
+ */
+enum herr body_feed(struct body *, struct span, enum herr (*put)(void *arg), void *arg) MUST_USE;
 /* The last block is made, the digest is known; nothing more can be written.  Harmless if repeated. */
 void body_end(struct body *);
 const uint8_t *body_digest(const struct body *); /* after body_end() */
