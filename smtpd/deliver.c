@@ -5,8 +5,6 @@
  */
 #include "smtpd/deliver.h"
 
-#include <unistd.h>
-
 #include "common/ipc.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -14,6 +12,7 @@
 #include "common/wire.h"
 #include "smtpd/content.h"
 #include "smtpd/delivery.h"
+#include "smtpd/peers.h"
 
 enum {
 	BATCH_MAX = 64,
@@ -22,12 +21,6 @@ enum {
 	TIDY_MS = 60 * 1000,
 	TIDY_MORE_MS = 100,
 	IDLE_MS = 30 * 1000, /* without a peer */
-};
-
-struct peer {
-	struct deliver *deliver;
-	struct channel *channel;
-	struct peer *next, **link;
 };
 
 /* A message between its arrival here and its answer. */
@@ -48,8 +41,7 @@ struct job {
 struct deliver {
 	struct role *role;
 	struct store *store;
-	struct peer *peers;
-	size_t npeers;
+	struct peers peers;
 	struct job jobs[BATCH_MAX];
 	size_t njobs;
 	uint64_t bytes; /* of the jobs */
@@ -165,9 +157,9 @@ commit_later(void *arg)
 }
 
 static void
-take_delivery(struct peer *p, struct channel_msg *m, const struct delivery *in)
+take_delivery(struct deliver *d, struct peer *p, struct channel_msg *m,
+    const struct delivery *in)
 {
-	struct deliver *d = p->deliver;
 	struct job *j = &d->jobs[d->njobs++];
 
 	*j = (struct job){
@@ -300,25 +292,20 @@ commit(struct deliver *d)
 /* ---- peers ---- */
 
 static void
-remove_peer(struct peer *p)
+peer_gone(void *arg, struct peer *p)
 {
-	struct deliver *d = p->deliver;
+	struct deliver *d = arg;
 
 	for (size_t i = 0; i < d->njobs; i++)
 		if (d->jobs[i].peer == p)
 			d->jobs[i].peer = NULL;
-	if ((*p->link = p->next) != NULL)
-		p->next->link = p->link;
-	channel_free(&p->channel);
-	mem_free(&p);
-	if (--d->npeers == 0)
+	if (d->peers.count == 0)
 		timer_set(d->idle, IDLE_MS);
 }
 
 static bool
-look_up(struct peer *p, const struct channel_msg *m)
+look_up(struct deliver *d, struct peer *p, const struct channel_msg *m)
 {
-	struct deliver *d = p->deliver;
 	struct store_txn *t;
 	bool there;
 
@@ -334,9 +321,9 @@ look_up(struct peer *p, const struct channel_msg *m)
 }
 
 static bool
-tell_room(struct peer *p, const struct channel_msg *m)
+tell_room(struct deliver *d, struct peer *p, const struct channel_msg *m)
 {
-	struct store_txn *t = store_begin(p->deliver->store, STORE_READ);
+	struct store_txn *t = store_begin(d->store, STORE_READ);
 	struct store_usage usage = { 0 };
 	uint64_t room = UINT64_MAX;
 	char payload[8];
@@ -353,60 +340,34 @@ tell_room(struct peer *p, const struct channel_msg *m)
 }
 
 static bool
-deliver(struct peer *p, struct channel_msg *m)
+deliver(struct deliver *d, struct peer *p, struct channel_msg *m)
 {
 	struct delivery in;
 
 	if (!delivery_get(m->payload, &in) ||
 	    (in.message.len == 0) != (m->fd[0] >= 0))
 		return false;
-	take_delivery(p, m, &in);
+	take_delivery(d, p, m, &in);
 	return true;
 }
 
-static void
-message(void *arg, struct channel *c, struct channel_msg *m)
+static bool
+message(void *arg, struct peer *p, struct channel_msg *m)
 {
-	struct peer *p = arg;
-	bool fine = false;
+	struct deliver *d = arg;
 
-	(void)c;
 	switch (m->type) {
-	case IPC_DELIVER: fine = deliver(p, m); break;
-	case IPC_DELIVERED_LOOKUP: fine = look_up(p, m); break;
-	case IPC_ROOM: fine = tell_room(p, m); break;
+	case IPC_DELIVER: return deliver(d, p, m);
+	case IPC_DELIVERED_LOOKUP: return look_up(d, p, m);
+	case IPC_ROOM: return tell_room(d, p, m);
 	}
-	if (fine)
-		return;
-	log_event(LOG_ERROR, "bad-peer", "not what a receiver may say");
-	remove_peer(p);
-}
-
-static void
-closed(void *arg, struct channel *c)
-{
-	(void)c;
-	remove_peer(arg);
+	return false;
 }
 
 void
 deliver_add_peer(struct deliver *d, int fd)
 {
-	static const struct channel_handler handler = { message, closed };
-	struct peer *p;
-
-	if (d->npeers == PEERS_MAX) {
-		close(fd);
-		return;
-	}
-	p = mem_alloc(sizeof(*p));
-	p->deliver = d;
-	p->channel = channel_new(role_loop(d->role), fd, &handler, p);
-	if ((p->next = d->peers) != NULL)
-		p->next->link = &p->next;
-	p->link = &d->peers;
-	d->peers = p;
-	d->npeers++;
+	peers_add(&d->peers, fd, 0);
 	timer_stop(d->idle);
 }
 
@@ -437,6 +398,13 @@ deliver_new(struct role *role, struct store *store)
 
 	d->role = role;
 	d->store = store;
+	d->peers = (struct peers){
+		.loop = role_loop(role),
+		.most = PEERS_MAX,
+		.message = message,
+		.gone = peer_gone,
+		.arg = d,
+	};
 	d->tidy = timer_new(role_loop(role), tidy, d);
 	d->idle = timer_new(role_loop(role), idle, d);
 	timer_set(d->tidy, TIDY_MS);
@@ -452,8 +420,7 @@ deliver_free(struct deliver **dp)
 	if (d == NULL)
 		return;
 	commit(d);
-	while (d->peers != NULL)
-		remove_peer(d->peers);
+	peers_end(&d->peers);
 	timer_free(&d->tidy);
 	timer_free(&d->idle);
 	store_close(&d->store);

@@ -5,7 +5,7 @@
 #include "common/wire.h"
 #include "smtpd/queue_private.h"
 
-enum { REPORT_MAX = CHANNEL_PAYLOAD_MAX - 64 };
+enum { REPORT_MAX = CHANNEL_PAYLOAD_MAX - 64, PEERS_MAX = 2000 };
 
 /* ---- the turn ---- */
 
@@ -80,6 +80,12 @@ queue_report(struct queue *q, uint8_t verb, uint64_t id, struct buf *payload)
 
 /* ---- life ---- */
 
+void
+queue_add_peer(struct queue *q, int fd, uint64_t login)
+{
+	peers_add(&q->peers, fd, login);
+}
+
 struct queue *
 queue_new(struct role *role, struct spool *spool)
 {
@@ -88,6 +94,13 @@ queue_new(struct role *role, struct spool *spool)
 	q->role = role;
 	q->spool = spool;
 	q->last_job = &q->jobs;
+	q->peers = (struct peers){
+		.loop = role_loop(role),
+		.most = PEERS_MAX,
+		.message = queue_intake_message,
+		.gone = queue_intake_gone,
+		.arg = q,
+	};
 	q->sender = queue_sender_new(q);
 	q->fanout = queue_fanout_new(q);
 	return q;
@@ -128,6 +141,6 @@ void
 queue_end(struct queue *q)
 {
 	queue_turn(q);
-	queue_intake_end(q);
+	peers_end(&q->peers);
 	spool_close(&q->spool);
 }

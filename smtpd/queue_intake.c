@@ -2,8 +2,6 @@
  * Messages on their way in: read, perhaps checked by auth, then committed with
  * whatever else is there, and answered.
  */
-#include <unistd.h>
-
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -15,13 +13,12 @@
 enum {
 	BATCH_MAX = 64,
 	BATCH_BYTES_MAX = 4 * 1024 * 1024,
-	PEERS_MAX = 2000,
 };
 
 /* ---- answers ---- */
 
 static void
-answer(struct queue_peer *p, uint64_t number, enum herr err, uint64_t id)
+answer(struct peer *p, uint64_t number, enum herr err, uint64_t id)
 {
 	char payload[9];
 
@@ -163,10 +160,9 @@ goes_outside(const struct enqueue *in)
 }
 
 static void
-take_message(
-    struct queue_peer *p, struct channel_msg *m, const struct enqueue *in)
+take_message(struct queue *q, struct peer *p, struct channel_msg *m,
+    const struct enqueue *in)
 {
-	struct queue *q = p->queue;
 	struct queue_job *j = mem_alloc(sizeof(*j));
 
 	j->queue = q;
@@ -242,31 +238,25 @@ queue_intake_answer(struct queue *q, enum herr committed)
 /* ---- peers ---- */
 
 static void
-forget_peer(struct queue_job *j, const struct queue_peer *p)
+forget_peer(struct queue_job *j, const struct peer *p)
 {
 	for (; j != NULL; j = j->next)
 		if (j->peer == p)
 			j->peer = NULL;
 }
 
-static void
-remove_peer(struct queue_peer *p)
+void
+queue_intake_gone(void *arg, struct peer *p)
 {
-	struct queue *q = p->queue;
+	struct queue *q = arg;
 
 	forget_peer(q->jobs, p);
 	forget_peer(q->asking, p);
-	if ((*p->link = p->next) != NULL)
-		p->next->link = p->link;
-	channel_free(&p->channel);
-	mem_free(&p);
-	q->npeers--;
 }
 
 static bool
-look_up(struct queue_peer *p, const struct channel_msg *m)
+look_up(struct queue *q, struct peer *p, const struct channel_msg *m)
 {
-	struct queue *q = p->queue;
 	struct spool_txn *t;
 	uint64_t id = 0;
 	bool there;
@@ -283,7 +273,7 @@ look_up(struct queue_peer *p, const struct channel_msg *m)
 }
 
 static bool
-enqueue(struct queue_peer *p, struct channel_msg *m)
+enqueue(struct queue *q, struct peer *p, struct channel_msg *m)
 {
 	struct enqueue in;
 	bool fine;
@@ -292,59 +282,19 @@ enqueue(struct queue_peer *p, struct channel_msg *m)
 		return false;
 	fine = (in.message.len == 0) == (m->fd[0] >= 0);
 	if (fine)
-		take_message(p, m, &in);
+		take_message(q, p, m, &in);
 	enqueue_release(&in);
 	return fine;
 }
 
-static void
-message(void *arg, struct channel *c, struct channel_msg *m)
+bool
+queue_intake_message(void *arg, struct peer *p, struct channel_msg *m)
 {
-	struct queue_peer *p = arg;
-	bool fine = false;
+	struct queue *q = arg;
 
-	(void)c;
 	switch (m->type) {
-	case IPC_ENQUEUE: fine = enqueue(p, m); break;
-	case IPC_ENQUEUED_LOOKUP: fine = look_up(p, m); break;
+	case IPC_ENQUEUE: return enqueue(q, p, m);
+	case IPC_ENQUEUED_LOOKUP: return look_up(q, p, m);
 	}
-	if (fine)
-		return;
-	log_event(LOG_ERROR, "bad-peer", "not what a receiver may say");
-	remove_peer(p);
-}
-
-static void
-closed(void *arg, struct channel *c)
-{
-	(void)c;
-	remove_peer(arg);
-}
-
-void
-queue_add_peer(struct queue *q, int fd, uint64_t login)
-{
-	static const struct channel_handler handler = { message, closed };
-	struct queue_peer *p;
-
-	if (q->npeers == PEERS_MAX) {
-		close(fd);
-		return;
-	}
-	p = mem_alloc(sizeof(*p));
-	p->queue = q;
-	p->login = login;
-	p->channel = channel_new(role_loop(q->role), fd, &handler, p);
-	if ((p->next = q->peers) != NULL)
-		p->next->link = &p->next;
-	p->link = &q->peers;
-	q->peers = p;
-	q->npeers++;
-}
-
-void
-queue_intake_end(struct queue *q)
-{
-	while (q->peers != NULL)
-		remove_peer(q->peers);
+	return false;
 }

@@ -13,20 +13,14 @@
 #include "common/ipc.h"
 #include "smtpd/delivery.h"
 #include "smtpd/outlet.h"
+#include "smtpd/peers.h"
 #include "smtpd/queue.h"
-
-struct queue_peer {
-	struct queue *queue;
-	struct channel *channel;
-	uint64_t login; /* 0: local recipients only */
-	struct queue_peer *next, **link;
-};
 
 /* A message between its arrival here and its answer. */
 struct queue_job {
 	struct queue *queue;
 	struct queue_job *next;
-	struct queue_peer *peer; /* NULL: nobody waits for the answer any more */
+	struct peer *peer; /* NULL: nobody waits for the answer any more */
 	uint64_t number;
 	struct spool_entry entry;
 	struct spool_blob *blob;
@@ -40,8 +34,7 @@ struct queue_sender;
 struct queue {
 	struct role *role;
 	struct spool *spool;
-	struct queue_peer *peers;
-	size_t npeers;
+	struct peers peers; /* login 0: local recipients only */
 	struct queue_job *jobs, **last_job; /* ready to be committed */
 	struct queue_job *asking;	    /* wait for auth */
 	size_t njobs;
@@ -58,7 +51,8 @@ void queue_turn(struct queue *);       /* now */
 /* queue_intake.c */
 void queue_intake_add(struct queue *, struct spool_txn *);	 /* all jobs */
 void queue_intake_answer(struct queue *, enum herr committed); /* and forget them */
-void queue_intake_end(struct queue *); /* hangs up on everybody */
+bool queue_intake_message(void *queue, struct peer *, struct channel_msg *);
+void queue_intake_gone(void *queue, struct peer *);
 
 /* queue_fanout.c */
 struct queue_fanout *queue_fanout_new(struct queue *);
