@@ -18,8 +18,9 @@
  *
  * No transaction outlives the callback that began it.  At most one is open per
  * process at a time.  A write keeps as much memory as it changed, for good: what
- * may be done in parts (flags of 100,000 messages) is done in parts.  Spans got from a transaction are lent until its next call
- * that says so, at the latest until its end.
+ * may be done in parts (flags of 100,000 messages) is done in parts.  Spans got
+ * from a transaction are lent until its next call that says so, at the latest
+ * until its end.
  *
  * Names are UTF-8 with "/" between levels; INBOX in any case is "INBOX".
  * UIDs and modseqs are those of RFC 9051 and RFC 7162; one modseq per write
@@ -111,7 +112,6 @@ uint32_t store_view_next(const struct store_view *, uint32_t uid);	/* the smalle
 uint32_t store_view_rank(const struct store_view *, uint32_t uid);
 /* The largest UID < `below` that is in `older` and not in `newer`; 0: none.  (Downwards, so that EXPUNGE numbers stay right.) */
 uint32_t store_view_gone(const struct store_view *older, const struct store_view *newer, uint32_t below);
-/* `older` without `uid`: for telling expunges one by one is not needed; a session replaces its view as a whole. */
 
 /* ---- messages ---- */
 
