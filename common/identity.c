@@ -1,6 +1,7 @@
 /* Who we are and where: see identity.h. */
 #include "common/identity.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -35,12 +36,29 @@ is_empty(const char *path)
 	return empty;
 }
 
+/*
+ * Whoever started us may want us to end with it (`hearth run` does), and the
+ * kernel forgets that of a process that becomes another user.
+ */
+static void
+end_with(pid_t starter, int signo)
+{
+	if (signo == 0)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, signo, 0, 0, 0) != 0 ||
+	    getppid() != starter)
+		exit(1); /* it is gone already */
+}
+
 static void
 become(const struct conf *conf)
 {
 	const struct passwd *pw = getpwnam(conf->user);
+	pid_t starter = getppid();
 	struct stat st;
+	int signo = 0;
 
+	prctl(PR_GET_PDEATHSIG, &signo, 0, 0, 0);
 	if (pw == NULL) {
 		fprintf(stderr,
 		    "the user \"%s\" is missing; make it with: useradd "
@@ -60,6 +78,7 @@ become(const struct conf *conf)
 	if (setgroups(0, NULL) != 0 || setgid(pw->pw_gid) != 0 ||
 	    setuid(pw->pw_uid) != 0 || setuid(0) == 0)
 		give_up("becoming", conf->user, strerror(errno));
+	end_with(starter, signo);
 }
 
 void

@@ -25,9 +25,13 @@ start(char *program, char *file, const sigset_t *signals)
 {
 	char flag[] = "-c";
 	char *argv[] = { program, flag, file, NULL };
-	pid_t pid = fork();
+	pid_t here = getpid(), pid = fork();
 
 	if (pid == 0) {
+		/* Whatever ends this program, they end in good order. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+		if (getppid() != here)
+			_exit(1);
 		sigprocmask(SIG_UNBLOCK, signals, NULL);
 		execv(program, argv);
 		perror(program);
