@@ -77,6 +77,7 @@ enum ipc_type {
 	IPC_CTL_OK,	      /* u8 enum herr */
 	IPC_CTL_QUEUE,	      /* u8 enum queue_verb, u64 queue id: passed on to the queue */
 	IPC_CTL_QUEUE_IS,     /* bytes: lines of text, see enum queue_verb */
+	IPC_CTL_HOLD,	      /* u64 account: its roles end and none is started, until this channel closes; IPC_CTL_OK when the last has gone */
 };
 
 /*

@@ -27,6 +27,8 @@ struct visitor {
 	struct channel *channel;
 	uint64_t number;   /* ties the queue's answers to it */
 	uint64_t question; /* its own id for what it asked the queue */
+	struct hold *hold; /* the account it replaces */
+	uint64_t hold_question;
 };
 
 struct control {
@@ -104,6 +106,7 @@ visitor_left(void *arg, struct channel *ch)
 		at = &(*at)->next;
 	*at = v->next;
 	v->control->nvisitors--;
+	hold_end(&v->hold);
 	channel_free(&v->channel);
 	mem_free(&v);
 }
@@ -170,6 +173,31 @@ control_queue_says(struct process *queue, struct channel_msg *m)
 }
 
 static void
+account_is_held(void *arg)
+{
+	struct visitor *v = arg;
+	char ok = H_OK;
+
+	channel_send(v->channel, IPC_CTL_OK, v->hold_question,
+	    (struct span){ &ok, 1 });
+}
+
+/* False: that was no question. */
+static bool
+hold_account(struct visitor *v, const struct channel_msg *m)
+{
+	struct wire w = wire_over(m->payload);
+	uint64_t account = wire_u64(&w);
+
+	if (!wire_end(&w) || account == 0 || v->hold != NULL)
+		return false;
+	v->hold_question = m->id;
+	v->hold =
+	    hold_begin(v->control->parent, account, account_is_held, v);
+	return true;
+}
+
+static void
 visitor_says(void *arg, struct channel *ch, struct channel_msg *m)
 {
 	struct visitor *v = arg;
@@ -185,6 +213,10 @@ visitor_says(void *arg, struct channel *ch, struct channel_msg *m)
 		else
 			directory_replaced(v->control->parent);
 		channel_send(ch, IPC_CTL_OK, m->id, (struct span){ &ok, 1 });
+		break;
+	case IPC_CTL_HOLD:
+		if (!hold_account(v, m))
+			visitor_left(v, ch);
 		break;
 	default: visitor_left(v, ch); break;
 	}

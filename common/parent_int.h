@@ -5,6 +5,7 @@
  *	parent_tls.c      certificate and key
  *	parent_process.c  roles: start, say the opening words, reap, restart, watch
  *	parent_serve.c    what roles ask: peers, spool files, logins
+ *	parent_hold.c     accounts whose folders the tool replaces
  *	parent_control.c  the tool; systemd
  */
 #ifndef COMMON_PARENT_INT_H
@@ -90,6 +91,7 @@ struct waiting {
 };
 
 struct control; /* parent_control.c */
+struct hold;	/* parent_hold.c */
 
 struct parent {
 	const struct parent_daemon *daemon;
@@ -114,6 +116,7 @@ struct parent {
 	bool ending, told_ready;
 	int64_t end_began;
 	struct control *control;
+	struct hold *holds;
 };
 
 /* ---- parent_tls.c ---- */
@@ -138,6 +141,13 @@ void serve_message(struct process *, struct channel_msg *);
 void serve_gone(struct process *); /* answers whoever waits for it */
 void serve_expire(struct parent *);
 void serve_waiting(struct parent *); /* asks again what had to wait */
+
+/* ---- parent_hold.c ---- */
+/* Ends every role of the account and starts none; `alone` is called once, when the last has gone (perhaps at once). */
+struct hold *hold_begin(struct parent *, uint64_t account, void (*alone)(void *arg), void *arg);
+void hold_end(struct hold **);
+bool hold_has(const struct parent *, uint64_t account);
+void hold_look(struct parent *); /* a process has gone */
 
 /* ---- parent_control.c ---- */
 void control_open(struct parent *); /* the lock, the socket, the watch on the published directory; ends the process if another one runs */

@@ -316,6 +316,8 @@ process_get(struct parent *p, enum role_kind kind, uint64_t account,
 		return H_BUSY;
 	if (!staff->role->per_account)
 		account = 0;
+	if (hold_has(p, account))
+		return H_BUSY;
 	/*
 	 * Who asks may have seen the old one go before we did: a process that
 	 * is killed closes its channel to us first of all.
@@ -468,6 +470,7 @@ buried(struct parent *p, pid_t pid, int status)
 	serve_gone(r);
 	start_or_later(r->staff);
 	mem_free(&r);
+	hold_look(p);
 }
 
 void

@@ -46,6 +46,11 @@ void tool_json(const char *text);
 /* tool_control.c: one question to a running daemon; H_NOTFOUND: it does not run.  `answer` gets the payload. */
 enum herr tool_ask_daemon(const char *daemon, uint16_t type, struct span payload, struct buf *answer) MUST_USE;
 
+/* Nobody works on the account until tool_release(), or until this process ends: its sessions end, mail for it waits.  False: said why. */
+struct tool_hold { int fds[3]; };
+bool tool_hold(uint64_t account, struct tool_hold *);
+void tool_release(struct tool_hold *);
+
 /* The commands: `arguments` are what follows the command's words. */
 typedef int tool_command(struct tool *, int count, char **arguments);
 tool_command tool_account_add, tool_account_list, tool_account_password, tool_account_remove, tool_account_set;

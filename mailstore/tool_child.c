@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@
 enum {
 	LINE_LEN_MAX = 4096,
 	LINES_MAX = 1000 * 1000,
-	ARGUMENTS_MAX = 2,
+	SOON_MS = 1000, /* between looks whether a child should go on */
 };
 
 /* ---- in the child ---- */
@@ -47,33 +48,42 @@ say(void *arg, const char *text)
 static struct store *store;
 static struct spool *spool;
 
+/* Every piece of work is given the folder, and behind it what else it needs, as
+ * words. */
+
 static enum herr
-open_account(const char *folder)
+open_account(char **words)
 {
-	return store_open(&store, folder);
+	return store_open(&store, words[0]);
 }
 
 static enum herr
-open_queue(const char *folder)
+open_queue(char **words)
 {
-	return spool_open(&spool, folder);
+	return spool_open(&spool, words[0]);
+}
+
+static uint64_t
+number(const char *word)
+{
+	return word != NULL ? strtoull(word, NULL, 10) : 0;
 }
 
 static enum herr
-verify_account(const uint64_t *argument)
+verify_account(char **words)
 {
 	enum herr err = H_OK;
 
-	(void)argument;
+	(void)words;
 	(void)store_verify(store, say, NULL, &err);
 	return err;
 }
 
 static enum herr
-set_quota(const uint64_t *argument)
+set_quota(char **words)
 {
 	struct store_txn *t = store_begin(store, STORE_WRITE);
-	enum herr err = store_set_quota(t, argument[0]);
+	enum herr err = store_set_quota(t, number(words[1]));
 
 	if (err == H_OK)
 		return store_commit(&t);
@@ -82,22 +92,22 @@ set_quota(const uint64_t *argument)
 }
 
 static enum herr
-verify_queue(const uint64_t *argument)
+verify_queue(char **words)
 {
-	(void)argument;
+	(void)words;
 	(void)spool_verify(spool, say, NULL);
 	return H_OK;
 }
 
 /* As the queue role answers the same question. */
 static enum herr
-report_queue(const uint64_t *argument)
+report_queue(char **words)
 {
 	struct buf text = BUF_INIT(CHANNEL_PAYLOAD_MAX - 64);
 	struct spool_txn *t = spool_begin(spool, false);
 	struct scan s;
 
-	spool_report(t, (uint8_t)argument[0], argument[1], &text);
+	spool_report(t, (uint8_t)number(words[1]), number(words[2]), &text);
 	spool_abort(&t);
 	s = scan_over(buf_span(&text));
 	while (scan_more(&s)) {
@@ -112,39 +122,40 @@ report_queue(const uint64_t *argument)
 
 static const struct work {
 	const char *name;
-	enum herr (*open)(const char *folder);
-	enum herr (*run)(const uint64_t *argument);
+	enum role_kind role; /* how it locks itself in between the two */
+	enum herr (*open)(char **words);
+	enum herr (*run)(char **words);
 } works[] = {
 	/* clang-format off */
-	{ "verify",       open_account, verify_account },
-	{ "quota",        open_account, set_quota },
-	{ "verify-queue", open_queue,   verify_queue },
-	{ "report-queue", open_queue,   report_queue },
+	{ "verify",       ROLE_TOOL_CHILD, open_account, verify_account },
+	{ "quota",        ROLE_TOOL_CHILD, open_account, set_quota },
+	{ "verify-queue", ROLE_TOOL_CHILD, open_queue,   verify_queue },
+	{ "report-queue", ROLE_TOOL_CHILD, open_queue,   report_queue },
 	/* clang-format on */
 };
 
 int
 tool_child_main(int argc, char **argv)
 {
-	uint64_t argument[ARGUMENTS_MAX] = { 0 };
+	char *words[1 + TOOL_CHILD_WORDS + 1] = { NULL };
 	const struct work *work = NULL;
 	enum herr err;
 
-	if (argc < 2 || argc > 2 + ARGUMENTS_MAX)
+	if (argc < 2 || argc > 2 + TOOL_CHILD_WORDS)
 		return TOOL_USAGE;
 	for (size_t i = 0; i < COUNT_OF(works); i++)
 		if (strcmp(argv[0], works[i].name) == 0)
 			work = &works[i];
 	if (work == NULL)
 		return TOOL_USAGE;
-	for (int i = 2; i < argc; i++)
-		argument[i - 2] = strtoull(argv[i], NULL, 10);
+	for (int i = 1; i < argc; i++)
+		words[i - 1] = argv[i];
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	log_open("hearth", "child", LOG_WARN);
-	err = work->open(argv[1]);
-	sandbox_enter(ROLE_TOOL_CHILD);
+	err = work->open(words);
+	sandbox_enter(work->role);
 	if (err == H_OK)
-		err = work->run(argument);
+		err = work->run(words);
 	printf("= %d\n", (int)err);
 	/* Without exit handlers, as a role. */
 	_exit(fflush(stdout) == 0 ? TOOL_DONE : TOOL_REFUSED);
@@ -152,14 +163,25 @@ tool_child_main(int argc, char **argv)
 
 /* ---- in the tool ---- */
 
+/* What is handed over becomes 3, 4, ...; nothing else of ours goes along. */
 NORETURN static void
-become_child(int program, int out, char **argv)
+become_child(int program, int out, const struct tool_job *job, char **argv)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY), fds[TOOL_CHILD_FDS];
+	int first = TOOL_CHILD_FD + TOOL_CHILD_FDS;
+	bool good = null >= 0;
 
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
-	    dup2(out, STDOUT_FILENO) >= 0 &&
-	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+	/* First out of the way of each other. */
+	program = fcntl(program, F_DUPFD_CLOEXEC, first);
+	out = fcntl(out, F_DUPFD_CLOEXEC, first);
+	for (size_t i = 0; i < job->nfds; i++)
+		fds[i] = fcntl(job->fds[i], F_DUPFD_CLOEXEC, first);
+	good = good && program >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	       dup2(out, STDOUT_FILENO) >= 0;
+	for (size_t i = 0; i < job->nfds; i++)
+		good = good && dup2(fds[i], TOOL_CHILD_FD + (int)i) >= 0;
+	if (good && syscall(SYS_close_range, TOOL_CHILD_FD + (int)job->nfds,
+			~0U, CLOSE_RANGE_CLOEXEC) == 0)
 		syscall(
 		    SYS_execveat, program, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
@@ -175,9 +197,21 @@ make_harmless(char *text)
 			*text = '?';
 }
 
+/* While it is silent: should it go on? */
+static bool
+wait_for(FILE *from, const struct tool_job *job)
+{
+	struct pollfd ready = { .fd = fileno(from), .events = POLLIN };
+
+	while (job->goes_on != NULL && poll(&ready, 1, SOON_MS) == 0)
+		if (!job->goes_on(job->arg))
+			return false;
+	return true;
+}
+
 /* Its lines, to the last one, which says how it went. */
 static enum herr
-listen_to(FILE *from, void (*line)(void *arg, const char *text), void *arg)
+listen_to(FILE *from, const struct tool_job *job)
 {
 	char text[LINE_LEN_MAX];
 	enum herr err = H_IO;
@@ -191,15 +225,55 @@ listen_to(FILE *from, void (*line)(void *arg, const char *text), void *arg)
 		if (len > 0 && text[len - 1] == '\n')
 			text[len - 1] = '\0';
 		make_harmless(text);
-		if (strncmp(text, "- ", 2) == 0)
-			line(arg, text + 2);
-		else if (strncmp(text, "= ", 2) == 0) {
-			unsigned long number = strtoul(text + 2, NULL, 10);
+		if (strncmp(text, "- ", 2) == 0) {
+			if (job->line != NULL)
+				job->line(job->arg, text + 2);
+		} else if (strncmp(text, "= ", 2) == 0) {
+			unsigned long last = strtoul(text + 2, NULL, 10);
 
-			err = number <= H_IO ? (enum herr)number : H_IO;
+			err = last <= H_IO ? (enum herr)last : H_IO;
 			break;
 		}
 	}
+	return err;
+}
+
+enum herr
+tool_run_child(const struct tool *t, const struct tool_job *job)
+{
+	char *argv[4 + TOOL_CHILD_WORDS + 1] = { NULL };
+	size_t argc = 0;
+	int fds[2], status;
+	FILE *from;
+	pid_t pid;
+	enum herr err;
+
+	assert(job->nfds <= TOOL_CHILD_FDS);
+	argv[argc++] = mem_string(SPAN("hearth"));
+	argv[argc++] = mem_string(SPAN(TOOL_CHILD_WORD));
+	argv[argc++] = mem_string(span_of(job->work));
+	argv[argc++] = mem_string(span_of(job->folder));
+	for (size_t i = 0; i < TOOL_CHILD_WORDS && job->words[i] != NULL; i++)
+		argv[argc++] = mem_string(span_of(job->words[i]));
+	fflush(NULL);
+	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		log_errno(LOG_ERROR, "child", job->work);
+		return H_IO;
+	}
+	if (pid == 0)
+		become_child(t->program, fds[1], job, argv);
+	close(fds[1]);
+	for (size_t i = 0; i < COUNT_OF(argv); i++)
+		mem_free(&argv[i]);
+	if ((from = fdopen(fds[0], "r")) == NULL)
+		PANIC("out of memory");
+	err = wait_for(from, job) ? listen_to(from, job) : H_IO;
+	fclose(from);
+	/* If it is still there it has said too much. */
+	if (err == H_IO)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 	return err;
 }
 
@@ -208,34 +282,12 @@ tool_child(const struct tool *t, const char *work, const char *folder,
     const char *first, const char *second,
     void (*line)(void *arg, const char *text), void *arg)
 {
-	const char *words[] = { "hearth", TOOL_CHILD_WORD, work, folder, first,
-		second };
-	char *argv[COUNT_OF(words) + 1] = { NULL };
-	int fds[2], status;
-	FILE *from;
-	pid_t pid;
-	enum herr err;
-
-	for (size_t i = 0; i < COUNT_OF(words) && words[i] != NULL; i++)
-		argv[i] = mem_string(span_of(words[i]));
-	fflush(NULL);
-	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
-		log_errno(LOG_ERROR, "child", work);
-		return H_IO;
-	}
-	if (pid == 0)
-		become_child(t->program, fds[1], argv);
-	close(fds[1]);
-	for (size_t i = 0; i < COUNT_OF(argv); i++)
-		mem_free(&argv[i]);
-	if ((from = fdopen(fds[0], "r")) == NULL)
-		PANIC("out of memory");
-	err = listen_to(from, line, arg);
-	fclose(from);
-	/* If it is still there it has said too much. */
-	if (err == H_IO)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return err;
+	return tool_run_child(t,
+	    &(struct tool_job){
+		.work = work,
+		.folder = folder,
+		.words = { first, second },
+		.line = line,
+		.arg = arg,
+	    });
 }

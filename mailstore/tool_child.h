@@ -11,10 +11,23 @@
 
 #define TOOL_CHILD_WORD "--child" /* the first argument of such a child */
 
+enum { TOOL_CHILD_WORDS = 6, TOOL_CHILD_FD = 3 /* the first handed over */, TOOL_CHILD_FDS = 3 };
+
+struct tool_job {
+	const char *work, *folder;
+	const char *words[TOOL_CHILD_WORDS]; /* up to the first NULL */
+	const int *fds;			     /* handed over */
+	size_t nfds;
+	void (*line)(void *arg, const char *text); /* NULL: what it says does not matter */
+	bool (*goes_on)(void *arg); /* NULL, or asked every second until its first line: false ends it */
+	void *arg;
+};
+enum herr tool_run_child(const struct tool *, const struct tool_job *) MUST_USE;
+
 /*
  * Runs a piece of work of the table in tool_child.c on the environment in
  * `folder`; `line` gets what it finds.  H_NOTFOUND: there is no environment;
- * H_IO: the child died.
+ * H_IO: the child died.  The common case of tool_run_child().
  */
 enum herr tool_child(const struct tool *, const char *work, const char *folder, const char *first, const char *second,
     void (*line)(void *arg, const char *text), void *arg) MUST_USE;

@@ -3,6 +3,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "common/channel.h"
@@ -66,9 +67,10 @@ reach(const char *daemon)
 	return fd;
 }
 
-enum herr
-tool_ask_daemon(
-    const char *daemon, uint16_t type, struct span payload, struct buf *answer)
+/* `kept`, if it is wanted, gets a descriptor that keeps the connection open. */
+static enum herr
+ask(const char *daemon, uint16_t type, struct span payload, struct buf *answer,
+    int *kept)
 {
 	static const struct channel_handler handler = { answered, hung_up };
 	struct question q = { .answer = answer, .result = H_BUSY };
@@ -79,6 +81,8 @@ tool_ask_daemon(
 	if (fd < 0)
 		return errno == ENOENT || errno == ECONNREFUSED ? H_NOTFOUND
 		                                                : H_IO;
+	if (kept != NULL)
+		*kept = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	q.loop = loop_new();
 	c = channel_new(q.loop, fd, &handler, &q);
 	limit = timer_new(q.loop, too_late, &q);
@@ -89,4 +93,76 @@ tool_ask_daemon(
 	channel_free(&c);
 	loop_free(&q.loop);
 	return q.result;
+}
+
+enum herr
+tool_ask_daemon(
+    const char *daemon, uint16_t type, struct span payload, struct buf *answer)
+{
+	return ask(daemon, type, payload, answer, NULL);
+}
+
+/* ---- holding an account ---- */
+
+/* Whoever has an environment open has a lock on the first byte of its lock
+ * file. */
+static bool
+is_open(const char *folder)
+{
+	char path[128];
+	struct flock lock = { .l_type = F_WRLCK, .l_len = 1 };
+	bool open_somewhere;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock.mdb", folder);
+	if ((fd = open(path, O_RDWR | O_CLOEXEC)) < 0)
+		return false;
+	open_somewhere =
+	    fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+	close(fd);
+	return open_somewhere;
+}
+
+void
+tool_release(struct tool_hold *h)
+{
+	for (size_t i = 0; i < COUNT_OF(h->fds); i++) {
+		if (h->fds[i] >= 0)
+			close(h->fds[i]);
+		h->fds[i] = -1;
+	}
+}
+
+bool
+tool_hold(uint64_t account, struct tool_hold *h)
+{
+	static const char *const daemons[] = { "smtpd", "imapd", "pop3d" };
+	struct buf payload = BUF_INIT(16), nothing = BUF_INIT(64);
+	enum herr err = H_OK;
+	char folder[64];
+
+	for (size_t i = 0; i < COUNT_OF(daemons); i++)
+		h->fds[i] = -1;
+	wire_put_u64(&payload, account);
+	for (size_t i = 0; i < COUNT_OF(daemons) && err == H_OK; i++) {
+		err = ask(daemons[i], IPC_CTL_HOLD, buf_span(&payload),
+		    &nothing, &h->fds[i]);
+		if (err == H_NOTFOUND)
+			err = H_OK;
+		else if (err != H_OK)
+			tool_refuse("%s does not let go of the account; see "
+				    "its log, and try again",
+			    daemons[i]);
+	}
+	buf_free(&payload);
+	buf_free(&nothing);
+	tool_folder_of(account, folder);
+	if (err == H_OK && is_open(folder)) {
+		tool_refuse("another command is at work on the account; try "
+			    "again when it has ended");
+		err = H_BUSY;
+	}
+	if (err != H_OK)
+		tool_release(h);
+	return err == H_OK;
 }
