@@ -178,8 +178,8 @@ account_is_held(void *arg)
 	struct visitor *v = arg;
 	char ok = H_OK;
 
-	channel_send(v->channel, IPC_CTL_OK, v->hold_question,
-	    (struct span){ &ok, 1 });
+	channel_send(
+	    v->channel, IPC_CTL_OK, v->hold_question, (struct span){ &ok, 1 });
 }
 
 /* False: that was no question. */
@@ -192,8 +192,7 @@ hold_account(struct visitor *v, const struct channel_msg *m)
 	if (!wire_end(&w) || account == 0 || v->hold != NULL)
 		return false;
 	v->hold_question = m->id;
-	v->hold =
-	    hold_begin(v->control->parent, account, account_is_held, v);
+	v->hold = hold_begin(v->control->parent, account, account_is_held, v);
 	return true;
 }
 

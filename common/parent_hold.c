@@ -67,8 +67,8 @@ no_more_patience(void *arg)
 }
 
 struct hold *
-hold_begin(struct parent *p, uint64_t account, void (*alone)(void *arg),
-    void *arg)
+hold_begin(
+    struct parent *p, uint64_t account, void (*alone)(void *arg), void *arg)
 {
 	struct hold *h = mem_alloc(sizeof(*h));
 

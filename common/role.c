@@ -70,7 +70,8 @@ role_name(enum role_kind kind)
 	case ROLE_IMAP_ACCOUNT:
 	case ROLE_POP3_ACCOUNT: return "account";
 	case ROLE_AUTH: return "auth";
-	case ROLE_TOOL_CHILD: return "tool";
+	case ROLE_TOOL_CHILD:
+	case ROLE_TOOL_COPY: return "tool";
 	}
 	return "nobody";
 }

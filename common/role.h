@@ -33,6 +33,7 @@ enum role_kind {
 	ROLE_POP3_ACCOUNT,
 	ROLE_AUTH,
 	ROLE_TOOL_CHILD,
+	ROLE_TOOL_COPY, /* the same, for LMDB's copying, which makes a thread */
 };
 
 struct role;

@@ -59,6 +59,7 @@ static const struct confinement {
 	[ROLE_POP3_ACCOUNT]    = { EVERY_ROLE | STORE,				(rlim_t)512 * MIB },
 	[ROLE_AUTH]            = { EVERY_ROLE | THREADS,			(rlim_t)512 * MIB },
 	[ROLE_TOOL_CHILD]      = { EVERY_ROLE | STORE,				(rlim_t)1024 * MIB },
+	[ROLE_TOOL_COPY]       = { EVERY_ROLE | STORE | THREADS,		(rlim_t)256 * MIB },
 };
 
 #define ARG_IS(n, v)	{ { n, SCMP_CMP_EQ, (scmp_datum_t)(v), 0 }, { 0 } }, 1

@@ -215,21 +215,35 @@ open_copy(struct directory *d, const char *path)
 }
 
 enum herr
-directory_open_published(struct directory **dp, const char *state)
+directory_open_copy(struct directory **dp, const char *file)
 {
-	struct directory *d = new_directory(state);
-	char *path = published_of(state);
+	struct directory *d = new_directory(".");
 	enum herr err;
 	uint64_t generation;
 
 	d->published = true;
-	if ((err = open_copy(d, path)) == H_OK)
+	if ((err = open_copy(d, file)) == H_OK)
 		err = generation_of(d, &generation);
-	mem_free(&path);
 	if (err != H_OK)
 		directory_close(&d);
 	*dp = d;
 	return err;
+}
+
+enum herr
+directory_open_published(struct directory **dp, const char *state)
+{
+	char *path = published_of(state);
+	enum herr err = directory_open_copy(dp, path);
+
+	mem_free(&path);
+	return err;
+}
+
+enum herr
+directory_copy_to(struct directory *d, int fd)
+{
+	return db_publish(d->db, fd);
 }
 
 void

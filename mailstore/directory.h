@@ -17,6 +17,9 @@ struct directory;
 enum herr directory_open(struct directory **, const char *state) MUST_USE;
 /* For auth: the published copy.  H_NOTFOUND if nothing was published yet. */
 enum herr directory_open_published(struct directory **, const char *state) MUST_USE;
+/* A copy for a backup, into an empty file; and such a file, for reading. */
+enum herr directory_copy_to(struct directory *, int fd) MUST_USE;
+enum herr directory_open_copy(struct directory **, const char *file) MUST_USE;
 void directory_close(struct directory **);
 /* The configured domains (lower case, A-labels; lent): what is outside, and where postmaster@ and abuse@ exist. */
 void directory_domains(struct directory *, char *const *domains, size_t n);

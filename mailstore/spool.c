@@ -204,6 +204,26 @@ spool_open(struct spool **sp, const char *folder)
 	return err;
 }
 
+enum herr
+spool_open_copy(struct spool **sp, const char *file)
+{
+	struct spool *s = mem_alloc(sizeof(*s));
+	enum herr err;
+
+	if ((err = db_open_published(&s->db, file, &shape)) == H_OK)
+		err = check_schema(s);
+	if (err != H_OK)
+		spool_close(&s);
+	*sp = s;
+	return err;
+}
+
+enum herr
+spool_copy_to(struct spool *s, int fd)
+{
+	return db_publish(s->db, fd);
+}
+
 void
 spool_close(struct spool **sp)
 {

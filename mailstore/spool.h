@@ -13,6 +13,9 @@ struct spool;
 
 enum herr spool_open(struct spool **, const char *folder) MUST_USE; /* makes it if it is missing; durable on return */
 void spool_close(struct spool **);
+/* As store_copy_to() and store_open_copy(). */
+enum herr spool_copy_to(struct spool *, int fd) MUST_USE;
+enum herr spool_open_copy(struct spool **, const char *file) MUST_USE;
 
 enum spool_state { SPOOL_WAITING = 1, SPOOL_DONE, SPOOL_FAILED, SPOOL_HELD };
 

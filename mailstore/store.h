@@ -216,6 +216,17 @@ struct store_usage { uint64_t bytes, messages, quota /* 0: none */; };
 void store_usage(struct store_txn *, struct store_usage *);
 enum herr store_set_quota(struct store_txn *, uint64_t bytes) MUST_USE;
 
+/* ---- whole copies ---- */
+
+/*
+ * A compact copy of the newest state to an empty file; the caller syncs it.  It
+ * is of one moment.  Until it is made, what others write takes fresh pages: the
+ * file may grow by as much as is written meanwhile.
+ */
+enum herr store_copy_to(struct store *, int fd) MUST_USE;
+/* Such a file, which nobody changes, for reading alone. */
+enum herr store_open_copy(struct store **, const char *file) MUST_USE;
+
 /* ---- verification ---- */
 
 /* Reads everything: digests, checksums, records against a new computation, counts, sets, reference counts, log.  `found` is called for each fault; returns their number (or an error in *err). */

@@ -49,7 +49,7 @@ enum herr db_create(const char *folder) MUST_USE;
 enum herr db_open(struct db **, const char *folder, const struct db_shape *) MUST_USE;
 /* One file that nobody changes (made by db_publish), read without locks. */
 enum herr db_open_published(struct db **, const char *file, const struct db_shape *) MUST_USE;
-/* Writes a compact copy into an empty file.  The caller syncs and renames it. */
+/* Writes a compact copy of the newest state into an empty file.  The caller syncs and renames it. */
 enum herr db_publish(struct db *, int fd) MUST_USE;
 void db_close(struct db **);
 

@@ -362,8 +362,11 @@ db_open_published(
 enum herr
 db_publish(struct db *db, int fd)
 {
-	int rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
+	int rc;
 
+	env_in_use(true);
+	rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
+	env_in_use(false);
 	if (rc != 0)
 		env_say(db, "publish", rc);
 	return env_error(db, rc);

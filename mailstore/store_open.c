@@ -215,6 +215,37 @@ store_open(struct store **out, const char *folder)
 	return H_OK;
 }
 
+enum herr
+store_open_copy(struct store **out, const char *file)
+{
+	struct store *st = mem_alloc(sizeof *st);
+	struct db_txn *t;
+	struct account_row row = { 0 };
+	enum herr err;
+
+	st->wake = st->inotify = -1;
+	st->folder = mem_string(span_of(file));
+	if ((err = db_open_published(&st->db, file, &shape)) == H_OK) {
+		t = db_begin(st->db, false);
+		err = look(t, &row);
+		db_abort(&t);
+	}
+	/* One of an older version is upgraded where it can be written. */
+	if (err == H_OK && row.schema != STORE_SCHEMA)
+		err = H_VERSION;
+	st->account = row.account;
+	*out = st;
+	if (err != H_OK)
+		store_close(out);
+	return err;
+}
+
+enum herr
+store_copy_to(struct store *st, int fd)
+{
+	return db_publish(st->db, fd);
+}
+
 void
 store_close(struct store **stp)
 {

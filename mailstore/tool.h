@@ -21,6 +21,7 @@ struct tool {
 	bool json;	 /* --json */
 	bool password_stdin;
 	const char *quota; /* --quota SIZE, or NULL */
+	struct place *place; /* the folder outside that the command was given, see tool_place.h */
 };
 
 enum { TOOL_DONE = 0, TOOL_REFUSED = 1, TOOL_USAGE = 2 };
@@ -57,6 +58,7 @@ tool_command tool_account_add, tool_account_list, tool_account_password, tool_ac
 tool_command tool_alias_add, tool_alias_list, tool_alias_remove;
 tool_command tool_check_config, tool_run, tool_status;
 tool_command tool_queue_list, tool_queue_show, tool_verify;
+tool_command tool_backup;
 
 /* Removes the folders of accounts that were removed more than 7 days ago. */
 void tool_sweep(void);

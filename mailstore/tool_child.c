@@ -29,6 +29,7 @@
 #include "common/scan.h"
 #include "mailstore/spool.h"
 #include "mailstore/store.h"
+#include "mailstore/tool_copy.h"
 
 enum {
 	LINE_LEN_MAX = 4096,
@@ -131,6 +132,10 @@ static const struct work {
 	{ "quota",        ROLE_TOOL_CHILD, open_account, set_quota },
 	{ "verify-queue", ROLE_TOOL_CHILD, open_queue,   verify_queue },
 	{ "report-queue", ROLE_TOOL_CHILD, open_queue,   report_queue },
+	{ "copy",         ROLE_TOOL_COPY,  copy_open_account,    copy_account },
+	{ "copy-queue",   ROLE_TOOL_COPY,  copy_open_queue,      copy_queue },
+	{ "check",        ROLE_TOOL_CHILD, copy_open_copy,       copy_check },
+	{ "check-queue",  ROLE_TOOL_CHILD, copy_open_queue_copy, copy_check_queue },
 	/* clang-format on */
 };
 
@@ -282,12 +287,11 @@ tool_child(const struct tool *t, const char *work, const char *folder,
     const char *first, const char *second,
     void (*line)(void *arg, const char *text), void *arg)
 {
-	return tool_run_child(t,
-	    &(struct tool_job){
-		.work = work,
-		.folder = folder,
-		.words = { first, second },
-		.line = line,
-		.arg = arg,
-	    });
+	return tool_run_child(t, &(struct tool_job){
+				     .work = work,
+				     .folder = folder,
+				     .words = { first, second },
+				     .line = line,
+				     .arg = arg,
+				 });
 }

@@ -13,12 +13,15 @@
 #include "common/settings.h"
 #include "mailstore/address.h"
 #include "mailstore/tool_child.h"
+#include "mailstore/tool_place.h"
 
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
 
 enum {
 	TOOL_STATE = 1,  /* becomes `user` and enters the state folder */
 	TOOL_CHANGE = 2, /* changes the directory: daemons that run are told */
+	TOOL_FILLS =
+	    4, /* its first argument is a folder outside, to be filled */
 };
 enum { MANY = 1000, BUSY_TRIES = 1500 /* half a minute */ };
 
@@ -44,6 +47,7 @@ static const struct command {
 	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_alias_remove,	   "remove an alias" },
 	{ "queue",	"list", "",			0, 0,	 TOOL_STATE, tool_queue_list,	   "what waits to go out" },
 	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
+	{ "backup",	NULL, "DIR",			1, 1,	 TOOL_STATE | TOOL_FILLS, tool_backup,		   "copy everything to a new folder in DIR, and remove the backup before it" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
 };
 /* clang-format on */
@@ -268,7 +272,8 @@ tell_daemons(void)
 int
 main(int argc, char **argv)
 {
-	struct tool t = { 0 };
+	struct place place = { .fd = -1 };
+	struct tool t = { .place = &place };
 	const char *file = DEFAULT_CONF;
 	const struct command *c;
 	int status, used = 0;
@@ -293,6 +298,9 @@ main(int argc, char **argv)
 	t.conf_folder = identity_open_folder(t.conf);
 	/* (Who changed identity may not look itself up any more.) */
 	t.program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if ((c->traits & TOOL_FILLS) &&
+	    !place_open_to_fill(&place, t.conf, argv[used]))
+		return TOOL_REFUSED;
 	if (c->traits & TOOL_STATE) {
 		identity_take(t.conf);
 		tool_sweep();
@@ -302,6 +310,7 @@ main(int argc, char **argv)
 		tell_daemons();
 	if (fflush(stdout) != 0)
 		status = tool_refuse("writing the output: %s", strerror(errno));
+	place_close(&place);
 	conf_free(&t.conf);
 	return status;
 }

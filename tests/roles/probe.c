@@ -390,6 +390,7 @@ name_of(enum role_kind kind)
 	case ROLE_SMTP_QUEUE:
 	case ROLE_AUTH:
 	case ROLE_TOOL_CHILD: return role_name(kind);
+	case ROLE_TOOL_COPY: return "copy";
 	}
 	return "?";
 }

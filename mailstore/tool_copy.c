@@ -1,0 +1,98 @@
+#include "mailstore/tool_copy.h"
+
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "mailstore/spool.h"
+#include "mailstore/store.h"
+#include "mailstore/tool_child.h"
+
+static struct store *store;
+static struct spool *spool;
+
+static void
+say(void *arg, const char *text)
+{
+	(void)arg;
+	printf("- %s\n", text);
+}
+
+/* ---- copies ---- */
+
+enum herr
+copy_open_account(char **words)
+{
+	return store_open(&store, words[0]);
+}
+
+enum herr
+copy_account(char **words)
+{
+	(void)words;
+	return store_copy_to(store, TOOL_CHILD_FD);
+}
+
+enum herr
+copy_open_queue(char **words)
+{
+	return spool_open(&spool, words[0]);
+}
+
+enum herr
+copy_queue(char **words)
+{
+	(void)words;
+	return spool_copy_to(spool, TOOL_CHILD_FD);
+}
+
+/* ---- are they good ---- */
+
+static enum herr
+enter(void)
+{
+	if (fchdir(TOOL_CHILD_FD) == 0)
+		return H_OK;
+	log_errno(LOG_ERROR, "copy", "folder");
+	return H_IO;
+}
+
+enum herr
+copy_open_copy(char **words)
+{
+	enum herr err = enter();
+
+	return err == H_OK ? store_open_copy(&store, words[0]) : err;
+}
+
+enum herr
+copy_check(char **words)
+{
+	struct store_txn *t = store_begin(store, STORE_READ);
+	struct store_usage usage = { 0 };
+	enum herr err = H_OK;
+
+	(void)words;
+	store_usage(t, &usage);
+	printf("- messages %" PRIu64 " modseq %" PRIu64 "\n", usage.messages,
+	    store_modseq(t));
+	store_abort(&t);
+	(void)store_verify(store, say, NULL, &err);
+	return err;
+}
+
+enum herr
+copy_open_queue_copy(char **words)
+{
+	enum herr err = enter();
+
+	return err == H_OK ? spool_open_copy(&spool, words[0]) : err;
+}
+
+enum herr
+copy_check_queue(char **words)
+{
+	(void)words;
+	(void)spool_verify(spool, say, NULL);
+	return H_OK;
+}
