@@ -52,6 +52,15 @@ same_item(const struct imap_item *a, const struct imap_item *b)
 	return imap_section_same(&a->section, &b->section);
 }
 
+/* RFC822 is BODY[] by another name, and answered by the name it was asked by.
+ */
+static bool
+is_called(
+    const struct imap_fetch *f, const struct imap_item *item, struct span name)
+{
+	return memcmp(f->labels.ptr + item->label, name.ptr, name.len) == 0;
+}
+
 /* Adds the item, unless it is there; its label is `name`, section, and where a
  * part of it begins. */
 static void
@@ -59,7 +68,8 @@ add_item(struct imap_fetch *f, struct imap_item *item, struct span name,
     bool brackets)
 {
 	for (size_t i = 0; i < f->len; i++) {
-		if (!same_item(&f->item[i], item))
+		if (!same_item(&f->item[i], item) ||
+		    !is_called(f, &f->item[i], name))
 			continue;
 		imap_section_free(&item->section);
 		return;

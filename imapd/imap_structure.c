@@ -178,17 +178,24 @@ put_leaf(struct buf *out, const struct record_part *p, bool extended)
 	end_single(out, p, extended);
 }
 
-/* A message/rfc822 part in the type's own words must have a message inside;
- * one that has none is shown as what it is, bytes. */
+static bool
+is_message(const struct record_part *p)
+{
+	return span_is_nocase(p->type, "MESSAGE") &&
+	       (span_is_nocase(p->subtype, "RFC822") ||
+		   span_is_nocase(p->subtype, "GLOBAL"));
+}
+
+/* Whoever reads MESSAGE RFC822 reads on for the envelope of the message inside
+ * (RFC 9051, 9: media-message); a part that has none, or whose message nobody
+ * looked into since it is encoded, is shown as what it is, bytes. */
 static void
 put_childless(struct buf *out, const struct record_part *p, bool extended)
 {
 	static const struct record_part empty;
 	struct record_part shown = *p;
 
-	switch (p->kind) {
-	case RECORD_LEAF: break;
-	case RECORD_MULTIPART:
+	if (p->kind == RECORD_MULTIPART) {
 		buf_byte(out, '(');
 		put_leaf(out, &empty, extended);
 		buf_byte(out, ' ');
@@ -200,10 +207,10 @@ put_childless(struct buf *out, const struct record_part *p, bool extended)
 		}
 		buf_byte(out, ')');
 		return;
-	case RECORD_MESSAGE:
+	}
+	if (p->kind == RECORD_MESSAGE || is_message(p)) {
 		shown.type = SPAN("APPLICATION");
 		shown.subtype = SPAN("OCTET-STREAM");
-		break;
 	}
 	put_leaf(out, &shown, extended);
 }

@@ -127,6 +127,12 @@ static const struct {
 	    "(NIL \"2\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 1 "
 	    "0) 2) \"DIGEST\")" },
+	/* Encoded: it was not looked into, so there is no envelope to follow.
+	 */
+	{ BODY,
+	    "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: "
+	    "base64\r\n\r\nU3ViamVjdDogYQoKYgo=\r\n",
+	    "(\"APPLICATION\" \"OCTET-STREAM\" NIL NIL NIL \"BASE64\" 22)" },
 };
 
 static void
