@@ -8,6 +8,7 @@ theirs.
 """
 import ctypes
 import email
+import email.errors
 import email.message
 import email.utils
 
@@ -65,6 +66,18 @@ def python_tree(part, envelope=True):
     return node
 
 
+def python_stumbles(message):
+    """true where a header line is no field, which for Python ends the header, or a type has no semicolon behind it"""
+    ends = (email.errors.MissingHeaderBodySeparatorDefect, email.errors.FirstHeaderLineIsContinuationDefect)
+    return any(isinstance(d, ends) for p in message.walk() for d in p.defects) or \
+        any(" " in p.get_content_type() for p in message.walk())
+
+
+def gmime_stumbles(node):
+    """true where a header has two types: GMime takes the last, we the first"""
+    return node["fields"].count("content-type") > 1 or any(gmime_stumbles(x) for x in node["children"])
+
+
 # ---- ours and theirs ----
 
 def difference(ours, theirs, path="message", whose="Python"):
@@ -90,6 +103,15 @@ def difference(ours, theirs, path="message", whose="Python"):
     return None
 
 
+def decoded_params(pairs):
+    """ours as Python would have them: pieces of RFC 2231 put together, not decoded"""
+    text = [(n.lower(), '"' + email.utils.quote(v) + '"') for n, v in pairs]
+    out = {}
+    for n, v in email.utils.decode_params([("", "")] + text)[1:]:
+        out[n] = tuple(email.utils.unquote(x) if x else x for x in v) if isinstance(v, tuple) else email.utils.unquote(v)
+    return out
+
+
 def params_text(params):
     """without what has no name, for Python the empty parameter between two semicolons"""
     return {k: v for k, v in (params or {}).items() if k}
@@ -105,8 +127,8 @@ class GMime:
     * a type without a slash is application/octet-stream, in a digest message/rfc822 (RFC 2045, 5.2: text/plain);
     * a multipart without a boundary, or without a part, is one with no parts: for us a leaf, whose bytes are not compared;
     * a message part with nothing in it has no message, not even an empty one;
-    * of a message in a part, which begins with a line that is no field, it takes all before the first empty line for the header:
-      the body is not compared.
+    * of a message that begins with a line that is no field it takes all before the first empty line for the header: the body is
+      not compared.
     """
 
     POINTER = ("g_mime_stream_mem_new_with_buffer", "g_mime_stream_mem_new", "g_mime_stream_mem_get_byte_array", "g_mime_parser_new_with_stream",
@@ -115,6 +137,8 @@ class GMime:
                "g_mime_data_wrapper_get_stream", "g_mime_content_type_get_parameters", "g_mime_param_list_get_parameter_at")
     TEXT = ("g_mime_header_get_name", "g_mime_content_type_get_media_type", "g_mime_content_type_get_media_subtype", "g_mime_param_get_name",
             "g_mime_param_get_value", "g_type_name_from_instance", "g_mime_object_get_header")
+
+    FIRST = b"X-First: 1\r\n"
 
     class Bytes(ctypes.Structure):
         _fields_ = [("data", ctypes.c_void_p), ("len", ctypes.c_uint)]
@@ -135,21 +159,21 @@ class GMime:
         return range(max(n, 0))
 
     def tree(self, message):
-        message = b"X-First: 1\r\n" + message
+        message = self.FIRST + message
         stream = self.call("g_mime_stream_mem_new_with_buffer", message, ctypes.c_size_t(len(message)))
         parser = self.call("g_mime_parser_new_with_stream", stream)
         parsed = self.call("g_mime_parser_construct_message", parser, None)
         try:
-            return self.message(parsed, 1)
+            return self.message(parsed, 1, message.startswith(b"\r\n", len(self.FIRST)))
         finally:
             for x in (parsed, parser, stream):
                 self.call("g_object_unref", x)
 
-    def message(self, parsed, skip=0):
+    def message(self, parsed, skip=0, no_header=False):
         part = self.call("g_mime_message_get_mime_part", parsed)
         fields = self.fields(parsed)[skip:] + self.fields(part)
         node = self.node(part, fields)
-        if not fields and not skip:
+        if not fields and not no_header:
             node.pop("body", None)
             node.pop("decoded", None)
         return node
@@ -168,7 +192,7 @@ class GMime:
         out = {}
         for i in self.count("g_mime_param_list_length", found):
             p = self.call("g_mime_param_list_get_parameter_at", found, ctypes.c_int(i))
-            out.setdefault(self.call("g_mime_param_get_name", p).decode("latin-1").lower(), self.call("g_mime_param_get_value", p).decode())
+            out.setdefault(self.call("g_mime_param_get_name", p).decode("latin-1").lower(), self.call("g_mime_param_get_value", p).decode(errors="replace"))
         return out
 
     def copy_of(self, write, *args):
