@@ -34,7 +34,7 @@ struct front_protocol {
 	void (*tls_done)(struct client *);	      /* the handshake that front_start_tls() began is done; forget all that was said before */
 	void (*timeout)(struct client *);	      /* say goodbye; the front closes afterwards */
 	void (*refuse)(struct conn *, enum front_refusal); /* one line for a client that is not taken */
-	void (*goodbye)(struct client *);	      /* the process ends: 421 / BYE; called only between commands */
+	void (*goodbye)(struct client *);	      /* the process ends: 421 / BYE; called between commands, or instead of the answer to a login */
 	void (*gone)(struct client *);		      /* last call: release the protocol's own state */
 	/* answers of auth */
 	void (*challenge)(struct client *, struct span data);

@@ -311,10 +311,13 @@ front_client_tidy(struct front *f)
 void
 front_client_drain(struct client *c)
 {
-	if (c->phase == CLIENT_SHAKING)
+	if (c->phase == CLIENT_SHAKING) {
 		client_close(c);
-	else
-		front_client_settle(c);
+		return;
+	}
+	/* A login would lead nowhere, and auth may hold its answer back. */
+	front_auth_drop(c);
+	front_client_settle(c);
 }
 
 /* ---- what a protocol may ask and say ---- */
