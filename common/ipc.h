@@ -15,7 +15,7 @@ enum ipc_type {
 	IPC_PING,	  /* answered by IPC_PONG; no answer for 120 s ends the role */
 	IPC_DRAIN,	  /* finish what you have begun, take nothing new, exit */
 	IPC_PEER,	  /* u8 enum ipc_peer, u64 account (0: none), u64 connection (0: none) -> fd: a channel to another role.  To the one who asked (PEER_AUTH, PEER_DELIVER, PEER_QUEUE): id = that of IPC_WANT_PEER.  To the other: id = the parent's number for the process at the other end */
-	IPC_NO_PEER,	  /* u8 enum herr: the answer to IPC_WANT_PEER when there is none */
+	IPC_NO_PEER,	  /* u8 enum herr: the answer to IPC_WANT_PEER when there is none; H_BUSY: not now, but soon perhaps */
 
 	/* ---- parent -> front ---- */
 	IPC_LISTENER = 16, /* u8 enum listener_kind -> fd: a bound, listening socket */

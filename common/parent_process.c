@@ -312,7 +312,7 @@ process_get(struct parent *p, enum role_kind kind, uint64_t account,
 	for (size_t i = 0; i < p->nstaff; i++)
 		if (p->staff[i].role->kind == kind)
 			staff = &p->staff[i];
-	if (staff == NULL || p->ending)
+	if (staff == NULL)
 		return H_BUSY;
 	if (!staff->role->per_account)
 		account = 0;
@@ -327,7 +327,7 @@ process_get(struct parent *p, enum role_kind kind, uint64_t account,
 			return H_OK;
 		hung_up(*out, (*out)->channel);
 	}
-	if (clock_mono_ms() < not_before(staff, account))
+	if (p->ending || clock_mono_ms() < not_before(staff, account))
 		return H_BUSY;
 	return (*out = start(staff, account)) != NULL ? H_OK : H_BUSY;
 }

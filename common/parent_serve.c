@@ -92,6 +92,16 @@ connect_to(struct process *r, uint64_t id, uint8_t peer, uint64_t account)
 	return H_OK;
 }
 
+/* Who does not run when the daemon ends will not run again: not worth asking
+ * for. */
+static void
+refuse_peer(struct process *r, uint64_t id, enum herr err)
+{
+	if (err == H_BUSY && r->parent->ending)
+		err = H_LIMIT;
+	send_error(r, IPC_NO_PEER, id, err);
+}
+
 static void
 want_peer(struct process *r, const struct channel_msg *m)
 {
@@ -111,7 +121,7 @@ want_peer(struct process *r, const struct channel_msg *m)
 	if (err == H_OK)
 		return;
 	if (err != H_BUSY || p->ending || p->nwaiting >= WAITING_MAX) {
-		send_error(r, IPC_NO_PEER, m->id, err);
+		refuse_peer(r, m->id, err);
 		return;
 	}
 	q = mem_alloc(sizeof(*q));
@@ -141,7 +151,7 @@ ask_again(struct parent *p, const struct waiting *q)
 	if (err == H_BUSY && !p->ending && clock_mono_ms() < q->until_ms)
 		return false;
 	if (err != H_OK)
-		send_error(r, IPC_NO_PEER, q->id, err);
+		refuse_peer(r, q->id, err);
 	return true;
 }
 

@@ -47,6 +47,7 @@ conf_load(const char *file, struct conf **out)
 	c->imapd.listeners[1].kind = LISTEN_IMAPS;
 	c->imapd.listeners[1].text = mem_string(span_of(line[2]));
 	c->imapd.max_connections = (uint32_t)strtoul(line[3], NULL, 10);
+	c->imapd.max_connections_per_minute = 1000;
 	buf_free(&b);
 	*out = c;
 	return H_OK;
@@ -75,6 +76,7 @@ static struct front {
 	struct channel *auth;
 	int client_fd;
 	unsigned limits, max_connections;
+	bool ends;
 } front = { .client_fd = -1 };
 
 static void PRINTF_LIKE(1, 2) answer(const char *format, ...)
@@ -198,6 +200,8 @@ client_ready(void *arg, unsigned events)
 	(void)events;
 	if (got <= 0) {
 		drop_client();
+		if (front.ends)
+			role_exit(front.role);
 		return;
 	}
 	line[got] = '\0';
@@ -263,7 +267,10 @@ static void
 front_drains(void *arg)
 {
 	(void)arg;
-	role_exit(front.role);
+	if (front.client_fd < 0)
+		role_exit(front.role);
+	front.ends = true;
+	answer("ends\n");
 }
 
 static void

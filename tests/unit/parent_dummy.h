@@ -10,6 +10,8 @@
  *	idle		tells the parent that there is nothing to do
  *	limits		-> "limits N": how often new ones came, and the newest max_connections
  *	die		ends with status 3
+ *
+ * When the daemon ends it hears "ends", and the front waits for it to go.
  */
 #ifndef TESTS_PARENT_DUMMY_H
 #define TESTS_PARENT_DUMMY_H

@@ -315,7 +315,7 @@ test_on_demand(void **unused)
 
 	(void)unused;
 	assert_true(first > 0);
-	assert_string_equal(ask(fd, "idle\n"), "");
+	assert_string_equal(ask(fd, "idle\n"), "ends");
 	close(fd);
 	assert_true(ends_within((pid_t)first, PATIENCE_MS));
 	fd = connected(port[1]);
@@ -419,20 +419,28 @@ static void
 test_end(void **unused)
 {
 	int fd = connected(port[0]);
-	long pid = number(ask(fd, "pid\n"), ""), account;
+	long pid = number(ask(fd, "pid\n"), ""), account, auth;
 	int64_t begun = clock_mono_ms();
 	int status;
 
 	(void)unused;
 	assert_string_equal(ask(fd, "login 1\n"), "login 0");
 	account = number(line(fd), "account 1 ");
+	auth = number(ask(fd, "auth\n"), "auth ");
 	kill(parent, SIGTERM);
+	assert_string_equal(line(fd), "ends");
+	/* To finish in, it is given who is there, and told at once who is not.
+	 */
+	assert_string_equal(ask(fd, "peer 1\n"), "peer 0");
+	kill((pid_t)auth, SIGKILL);
+	assert_true(ends_within((pid_t)auth, PATIENCE_MS));
+	assert_int_equal(number(ask(fd, "peer 1\n"), "peer "), H_LIMIT);
+	close(fd);
 	status = status_of(parent);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	assert_true(clock_mono_ms() - begun < 5000);
 	assert_true(ends_within((pid_t)pid, 0));
 	assert_true(ends_within((pid_t)account, 0));
-	close(fd);
 	parent = 0;
 }
 
