@@ -5,10 +5,10 @@
  * there are clients that look for it and do not ask.
  */
 #include "common/mem.h"
+#include "common/utf7.h"
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_pattern.h"
 #include "imapd/imap_turn.h"
-#include "imapd/imap_utf7.h"
 
 enum {
 	PATTERNS_MAX = 100,
@@ -82,7 +82,7 @@ parse_pattern(struct imap_args *a, struct list *l)
 	}
 	*pattern = BUF_INIT(PATTERN_MAX);
 	buf_add(pattern, buf_span(&l->reference));
-	if (imap_utf7_decode(pattern, wire))
+	if (utf7_decode(pattern, wire))
 		l->npatterns++;
 	else
 		buf_free(pattern);
@@ -115,7 +115,7 @@ parse(struct imap_args *a, struct list *l)
 		parse_options(a, l, true);
 		imap_sp(a);
 	}
-	if (!imap_utf7_decode(&l->reference, imap_astring(a)))
+	if (!utf7_decode(&l->reference, imap_astring(a)))
 		buf_clear(&l->reference);
 	imap_sp(a);
 	if (l->lsub)

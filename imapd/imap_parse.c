@@ -1,7 +1,7 @@
 /* The words of IMAP commands. */
 #include "imapd/imap_parse.h"
 
-#include "imapd/imap_utf7.h"
+#include "common/utf7.h"
 
 /* What a byte may be part of. */
 enum {
@@ -195,7 +195,7 @@ imap_mailbox(struct imap_args *a, struct buf *utf8)
 		return false;
 	if (name.len > 1 && name.ptr[name.len - 1] == '/')
 		name.len--;
-	return imap_utf7_decode(utf8, name);
+	return utf7_decode(utf8, name);
 }
 
 bool

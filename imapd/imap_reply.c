@@ -1,8 +1,8 @@
 /* What we say, and how strings are written. */
 #include "imapd/imap_reply.h"
 
+#include "common/utf7.h"
 #include "imapd/imap_parse.h"
-#include "imapd/imap_utf7.h"
 
 /* No text holds a byte from the client, so no client can make us say something.
  */
@@ -161,7 +161,7 @@ imap_put_mailbox(struct buf *out, struct span utf8)
 {
 	struct buf name = BUF_INIT(8 * utf8.len + 8);
 
-	imap_utf7_encode(&name, utf8);
+	utf7_encode(&name, utf8);
 	imap_put_astring(out, buf_span(&name));
 	buf_free(&name);
 }

@@ -192,6 +192,23 @@ struct store_append {
 enum herr store_append(struct store_txn *, struct store_blob *, const struct store_append *, uint32_t *uid) MUST_USE;
 bool store_delivered(struct store_txn *, const uint8_t id[STORE_DELIVERY_ID_LEN]);
 
+/* ---- what was imported ---- */
+
+/*
+ * Of every message that was ever imported, whatever became of it: how many
+ * times its like was taken.  So an import that is repeated, or goes on after it
+ * was interrupted, adds nothing twice.
+ */
+enum { STORE_IMPORT_ID_LEN = 16 };
+struct store_import {
+	uint32_t number; /* of this id, from 0 on, without gaps */
+	uint32_t times;
+};
+/* False: never (or the transaction has failed). */
+bool store_imported(struct store_txn *, const uint8_t id[STORE_IMPORT_ID_LEN], struct store_import *);
+/* In the transaction that adds the message: once more.  `now` gets what holds from then on. */
+enum herr store_note_import(struct store_txn *, const uint8_t id[STORE_IMPORT_ID_LEN], struct store_import *now) MUST_USE; /* H_LIMIT */
+
 /* ---- what changed ---- */
 
 enum store_change_kind { STORE_ADDED = 1, STORE_FLAGS = 2, STORE_EXPUNGED = 3, STORE_MAILBOXES = 4 /* names, subscriptions, roles; no UIDs */ };

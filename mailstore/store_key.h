@@ -14,7 +14,7 @@
 
 enum { STORE_SCHEMA = 1 };
 
-enum store_tree { TREE_MAIN = DB_MAIN, TREE_BODY, TREE_MESSAGE, TREE_MAILBOX, TREE_LOG };
+enum store_tree { TREE_MAIN = DB_MAIN, TREE_BODY, TREE_MESSAGE, TREE_MAILBOX, TREE_LOG, TREE_IMPORT };
 
 struct key {
 	unsigned char bytes[24];

@@ -10,7 +10,7 @@
 /* In the order of enum store_tree. */
 static const struct db_shape shape = {
 	.what = "account",
-	.trees = { "body", "message", "mailbox", "log" },
+	.trees = { "body", "message", "mailbox", "log", "import" },
 	.reserve = 2 * 1024 * 1024,
 };
 

@@ -450,6 +450,35 @@ see_body_tree(struct walk *w)
 	db_cursor_close(&c);
 }
 
+/* ---- imports ---- */
+
+static void
+see_imports(struct walk *w)
+{
+	struct db_cursor *c = db_cursor(w->txn->db, TREE_IMPORT);
+	struct pairs numbers = { 0 };
+	uint32_t counted = 0;
+
+	for (bool more = db_seek(c, SPAN("\0")); more; more = db_next(c)) {
+		struct span key = db_key(c), row = db_value(c);
+
+		if (key.len == 1 && row.len == 4)
+			counted = le32(row.ptr);
+		else if (key.len == STORE_IMPORT_ID_LEN && row.len == 8 &&
+			 le32(row.ptr + 4) > 0)
+			pairs_add(&numbers, le32(row.ptr), 0);
+		else
+			verify_fault(w->v, "a row of imports is none");
+	}
+	db_cursor_close(&c);
+	no_repeats(w, &numbers, "number of an import");
+	if (numbers.n != counted ||
+	    (counted > 0 && numbers.list[counted - 1].key != counted - 1))
+		verify_fault(
+		    w->v, "%zu imports, counted %u", numbers.n, counted);
+	mem_free(&numbers.list);
+}
+
 /* ---- log ---- */
 
 static void
@@ -529,6 +558,8 @@ verify_rows(struct verify *v)
 		see_body_tree(&w);
 	if (store_error(w.txn) == H_OK)
 		see_log(&w);
+	if (store_error(w.txn) == H_OK)
+		see_imports(&w);
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		mem_free(&all[i]->list);
 	mem_free(&w.pages);

@@ -1,11 +1,11 @@
 /* The words of IMAP commands: what is read comes from the text, in its order;
  * names have one spelling; sets are sorted. */
 #include "common/scan.h"
+#include "common/utf7.h"
 #include "imapd/imap_fetch.h"
 #include "imapd/imap_parse.h"
 #include "imapd/imap_pattern.h"
 #include "imapd/imap_set.h"
-#include "imapd/imap_utf7.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
@@ -40,8 +40,8 @@ read_name(struct span input)
 {
 	struct buf name = BUF_INIT(8 * input.len + 8), again = name;
 
-	if (imap_utf7_decode(&name, input)) {
-		imap_utf7_encode(&again, buf_span(&name));
+	if (utf7_decode(&name, input)) {
+		utf7_encode(&again, buf_span(&name));
 		assert(span_same(buf_span(&again), input));
 		assert(imap_pattern_match(buf_span(&name), buf_span(&name)) ||
 		       name.len > 1024);

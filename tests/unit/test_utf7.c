@@ -1,5 +1,5 @@
 /* Mailbox names: modified UTF-7 and back, and what has no second spelling. */
-#include "imapd/imap_utf7.h"
+#include "common/utf7.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,12 +33,12 @@ test_both_ways(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct buf b = BUF_INIT(1000);
 
-		assert_true(imap_utf7_decode(&b, span_of(cases[i].wire)));
+		assert_true(utf7_decode(&b, span_of(cases[i].wire)));
 		if (!span_is(buf_span(&b), cases[i].name))
 			fail_msg(
 			    "'%s' is '%.*s'", cases[i].wire, (int)b.len, b.ptr);
 		buf_clear(&b);
-		imap_utf7_encode(&b, span_of(cases[i].name));
+		utf7_encode(&b, span_of(cases[i].name));
 		if (!span_is(buf_span(&b), cases[i].wire))
 			fail_msg("'%s' becomes '%.*s'", cases[i].name,
 			    (int)b.len, b.ptr);
@@ -74,7 +74,7 @@ test_refused(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct buf b = BUF_INIT(1000);
 
-		if (imap_utf7_decode(&b, span_of(cases[i])))
+		if (utf7_decode(&b, span_of(cases[i])))
 			fail_msg("'%s' is taken", cases[i]);
 		buf_free(&b);
 	}
@@ -88,9 +88,9 @@ test_appends(void **state)
 
 	(void)state;
 	buf_text(&b, "abc");
-	assert_true(imap_utf7_decode(&b, SPAN("&APw-")));
+	assert_true(utf7_decode(&b, SPAN("&APw-")));
 	assert_true(span_is(buf_span(&b), "abc\u00fc"));
-	assert_false(imap_utf7_decode(&b, SPAN("four")));
+	assert_false(utf7_decode(&b, SPAN("four")));
 	buf_free(&b);
 }
 
@@ -100,7 +100,7 @@ test_no_utf8(void **state)
 	struct buf b = BUF_INIT(1000);
 
 	(void)state;
-	imap_utf7_encode(&b, SPAN("a\xff\xc3"));
+	utf7_encode(&b, SPAN("a\xff\xc3"));
 	assert_true(span_is(buf_span(&b), "a&,,3,,Q-"));
 	buf_free(&b);
 }

@@ -3,14 +3,14 @@
  * UTF-8.  Each name has one form only: what would not come back the same is
  * refused, so no two spellings name one mailbox.
  */
-#ifndef IMAPD_IMAP_UTF7_H
-#define IMAPD_IMAP_UTF7_H
+#ifndef COMMON_UTF7_H
+#define COMMON_UTF7_H
 
 #include "common/buf.h"
 
 /* Appends the UTF-8 form; false (and perhaps a part of it appended) if this is no modified UTF-7. */
-bool imap_utf7_decode(struct buf *utf8, struct span mutf7) MUST_USE;
+bool utf7_decode(struct buf *utf8, struct span mutf7) MUST_USE;
 /* Appends the modified UTF-7 form; bytes that are no UTF-8 become U+FFFD. */
-void imap_utf7_encode(struct buf *mutf7, struct span utf8);
+void utf7_encode(struct buf *mutf7, struct span utf8);
 
 #endif

@@ -1,5 +1,5 @@
 /* Modified UTF-7: UTF-16 in base64 with "," for "/", between "&" and "-". */
-#include "imapd/imap_utf7.h"
+#include "common/utf7.h"
 
 #include "common/scan.h"
 
@@ -111,7 +111,7 @@ decode(struct buf *out, struct span in)
 }
 
 bool
-imap_utf7_decode(struct buf *utf8, struct span mutf7)
+utf7_decode(struct buf *utf8, struct span mutf7)
 {
 	struct buf again = BUF_INIT(mutf7.len);
 	struct span name;
@@ -127,7 +127,7 @@ imap_utf7_decode(struct buf *utf8, struct span mutf7)
 	}
 	/* Stray bits, ASCII in base64, shifts that could be one: all of that
 	 * would be a second spelling, and does not come back the same. */
-	imap_utf7_encode(&again, name);
+	utf7_encode(&again, name);
 	same = !again.bad && span_same(buf_span(&again), mutf7);
 	buf_free(&again);
 	return same;
@@ -191,7 +191,7 @@ end_shift(struct buf *out, struct shift *s)
 }
 
 void
-imap_utf7_encode(struct buf *mutf7, struct span utf8)
+utf7_encode(struct buf *mutf7, struct span utf8)
 {
 	struct shift shift = { 0 };
 	bool shifted = false;
