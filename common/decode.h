@@ -38,6 +38,9 @@ void decode_open_charsets(void);
 /* A header value with its encoded words decoded to UTF-8. */
 void decode_words(struct buf *out, struct span value);
 
+/* Normalization form C (RFC 5198).  False: no well-formed UTF-8. */
+bool decode_normalize(struct buf *out, struct span utf8) MUST_USE;
+
 /* Lower case and decomposed for search (RFC 5051 in spirit: Unicode case folding by utf8proc; ASCII by a fast path). */
 void decode_fold(struct buf *out, struct span utf8);
 

@@ -128,3 +128,20 @@ decode_fold(struct buf *out, struct span text)
 	}
 	put_marks(out, &marks);
 }
+
+bool
+decode_normalize(struct buf *out, struct span text)
+{
+	utf8proc_uint8_t *composed = NULL;
+	utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text.ptr,
+	    (utf8proc_ssize_t)text.len, &composed,
+	    UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+
+	if (len == UTF8PROC_ERROR_NOMEM)
+		PANIC("out of memory");
+	if (len < 0)
+		return false;
+	buf_add(out, (struct span){ (const char *)composed, (size_t)len });
+	free(composed);
+	return true;
+}

@@ -164,6 +164,18 @@ next_utf8(struct span in, size_t *at)
 	return c;
 }
 
+bool
+utf8_is_good(struct span s)
+{
+	for (size_t at = 0; at < s.len;) {
+		size_t before = at;
+
+		if (next_utf8(s, &at) == 0xfffd && at - before == 1)
+			return false;
+	}
+	return true;
+}
+
 struct shift {
 	uint32_t bits;
 	unsigned nbits;

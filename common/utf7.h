@@ -13,4 +13,7 @@ bool utf7_decode(struct buf *utf8, struct span mutf7) MUST_USE;
 /* Appends the modified UTF-7 form; bytes that are no UTF-8 become U+FFFD. */
 void utf7_encode(struct buf *mutf7, struct span utf8);
 
+/* Whether these bytes are well-formed UTF-8 (RFC 3629). */
+bool utf8_is_good(struct span);
+
 #endif

@@ -153,6 +153,7 @@ struct imap_session {
 	bool over;     /* to be freed */
 	bool named;    /* the client's name is in the log */
 	bool condstore, qresync; /* enabled; RFC 7162 */
+	bool utf8, rev2;	 /* enabled: UTF8=ACCEPT (RFC 6855), IMAP4rev2 (RFC 9051) */
 
 	/* the selected mailbox */
 	uint32_t mailbox; /* 0: none */
@@ -165,6 +166,7 @@ struct imap_session {
 	uint64_t looked;	 /* the account's modseq when nothing was left to tell */
 	uint32_t recent_from, recent_to; /* UIDs that are \Recent here; to is exclusive */
 	unsigned keywords;	 /* how many the client knows */
+	struct imap_set saved;	 /* UIDs: what "$" names (RFC 5182) */
 	struct imap_sync *sync;
 };
 
@@ -185,9 +187,13 @@ imap_refuse(struct imap_request *r, enum imap_reply reply)
 }
 
 static inline struct imap_args
-imap_request_args(struct imap_request *r)
+imap_request_args(const struct imap_session *s, struct imap_request *r)
 {
-	return imap_args_from(&r->text, r->args);
+	struct imap_args a = imap_args_from(&r->text, r->args);
+
+	a.strict = true;
+	a.utf8 = s->utf8 || s->rev2;
+	return a;
 }
 
 #endif

@@ -5,9 +5,12 @@
 #ifndef IMAPD_IMAP_CAPABILITY_H
 #define IMAPD_IMAP_CAPABILITY_H
 
+#include "common/buf.h"
+
 /* clang-format off */
 #define IMAP_CAPABILITY_CORE \
 	"IMAP4rev1 "      /* RFC 3501 */ \
+	"IMAP4rev2 "      /* RFC 9051 */ \
 	"LITERAL+ "       /* RFC 7888 */ \
 	"SASL-IR "        /* RFC 4959 */ \
 	"ID "             /* RFC 2971 */ \
@@ -16,17 +19,35 @@
 	"NAMESPACE "      /* RFC 2342 */ \
 	"CHILDREN "       /* RFC 3348 */ \
 	"SPECIAL-USE "    /* RFC 6154 */ \
+	"CREATE-SPECIAL-USE " /* RFC 6154, 3 */ \
+	"XLIST "          /* Gmail's, before RFC 6154 */ \
+	"LIST-EXTENDED "  /* RFC 5258 */ \
+	"LIST-STATUS "    /* RFC 5819 */ \
+	"STATUS=SIZE "    /* RFC 8438 */ \
+	"UTF8=ACCEPT "    /* RFC 6855 */ \
+	"ESEARCH "        /* RFC 4731 */ \
+	"SEARCHRES "      /* RFC 5182 */ \
+	"WITHIN "         /* RFC 5032 */ \
 	"UIDPLUS "        /* RFC 4315 */ \
 	"MOVE "           /* RFC 6851 */ \
 	"UNSELECT "       /* RFC 3691 */ \
 	"MULTIAPPEND "    /* RFC 3502 */ \
 	"CONDSTORE "      /* RFC 7162 */ \
-	"QRESYNC"         /* RFC 7162 */
+	"QRESYNC "        /* RFC 7162 */ \
+	"APPENDLIMIT="    /* RFC 7889: imap_put_capability() */
 /* clang-format on */
 
 /* Before login: whether a certificate is at hand, TLS is on, and a password may be said. */
 #define IMAP_CAPABILITY_STARTTLS " STARTTLS"
 #define IMAP_CAPABILITY_AUTH	 " AUTH=PLAIN AUTH=LOGIN"
 #define IMAP_CAPABILITY_NO_AUTH	 " LOGINDISABLED"
+
+/* "CAPABILITY" and what we can; `most` bytes may be in a message. */
+static inline void
+imap_put_capability(struct buf *out, uint64_t most)
+{
+	buf_text(out, "CAPABILITY " IMAP_CAPABILITY_CORE);
+	buf_number(out, most);
+}
 
 #endif

@@ -16,7 +16,7 @@ imap_run imap_cmd_select, imap_cmd_examine, imap_cmd_unselect;
 imap_run imap_cmd_create, imap_cmd_delete, imap_cmd_rename, imap_cmd_subscribe,
     imap_cmd_unsubscribe;
 /* imap_cmd_list.c */
-imap_run imap_cmd_list, imap_cmd_lsub;
+imap_run imap_cmd_list, imap_cmd_lsub, imap_cmd_xlist;
 /* imap_cmd_status.c */
 imap_run imap_cmd_status;
 /* imap_cmd_append.c */

@@ -1,8 +1,7 @@
 /*
- * APPEND (RFC 3501, 6.3.11; MULTIAPPEND: RFC 3502; APPENDUID: RFC 4315).  A
- * message goes into the store's blob and through the MIME scanner as it
- * arrives; all messages of one command are published in one transaction, or
- * none is.
+ * APPEND (RFC 9051, 6.3.12; RFC 3502, 3516, 4315, 6855).  A message goes into
+ * the store's blob and through the MIME scanner as it arrives; all messages of
+ * one command are published in one transaction, or none is.
  *
  * What can be refused before a synchronizing literal is sent is refused then.
  */
@@ -15,6 +14,7 @@
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_flags.h"
 #include "imapd/imap_limits.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_turn.h"
 
 enum {
@@ -28,6 +28,8 @@ struct message {
 	int64_t date;
 	uint64_t size;
 	uint32_t uid;
+	bool binary;  /* a literal8 (RFC 3516) */
+	bool wrapped; /* in UTF8 (...) (RFC 6855, 4) */
 };
 
 struct append {
@@ -69,7 +71,10 @@ parse_date(struct imap_args *a, int64_t *date)
 	imap_sp(a);
 }
 
-/* SP [flags SP] [date-time SP] "{" number ["+"] "}" CRLF */
+/*
+ * SP [flags SP] [date-time SP] literal, where that is ["~"] "{" number ["+"]
+ * "}" CRLF or "UTF8" SP "(" literal8 ")"
+ */
 static bool
 parse_message(struct imap_args *a, struct message *m)
 {
@@ -81,6 +86,10 @@ parse_message(struct imap_args *a, struct message *m)
 	}
 	if (scan_peek(&a->scan) == '"')
 		parse_date(a, &m->date);
+	m->wrapped = scan_try_word(&a->scan, "UTF8 (");
+	m->binary = scan_try(&a->scan, '~');
+	if (m->wrapped && !m->binary)
+		scan_fail(&a->scan);
 	scan_need(&a->scan, '{');
 	m->size = scan_number(&a->scan, INT64_MAX);
 	(void)scan_try(&a->scan, '+');
@@ -220,9 +229,11 @@ end_message(struct imap_session *s, struct imap_request *r)
 	ap->total += m->record.len;
 	s->account->staged += m->record.len;
 	imap_input_resume(&s->input);
-	/* NUL cannot be in a literal (RFC 9051, 4.3). */
-	if (mime_summary(ap->mime)->nul)
-		ap->refusal = IMAP_REPLY_NUL;
+	/* NUL cannot be in a literal (RFC 9051, 4.3).  In a literal8 it can,
+	 * but not in what BODY would have to tell of it (RFC 3516, 6). */
+	if (mime_summary(ap->mime)->nul && ap->refusal == IMAP_REPLY_DONE)
+		ap->refusal =
+		    m->binary ? IMAP_REPLY_UNKNOWN_CTE : IMAP_REPLY_NUL;
 	mime_free(&ap->mime);
 	r->run = read_line;
 	return read_line(s, r);
@@ -259,6 +270,7 @@ static enum imap_step
 read_line(struct imap_session *s, struct imap_request *r)
 {
 	struct append *ap = r->state;
+	const struct message *m = &ap->message[ap->len - 1];
 	struct imap_args a;
 	bool end;
 
@@ -271,6 +283,8 @@ read_line(struct imap_session *s, struct imap_request *r)
 		return IMAP_DONE;
 	case IMAP_GOT_COMMAND:
 		a = imap_args_over(&s->input.text);
+		if (m->wrapped)
+			scan_need(&a.scan, ')');
 		end = imap_end(&a) && !s->input.wasted && !s->input.bare;
 		imap_input_reset(&s->input, &imap_session_limits);
 		if (!end)
@@ -284,6 +298,8 @@ read_line(struct imap_session *s, struct imap_request *r)
 	if (ap->refusal != IMAP_REPLY_DONE)
 		return refuse(s, r, ap->refusal);
 	a = imap_args_over(&s->input.text);
+	if (m->wrapped)
+		scan_need(&a.scan, ')');
 	if (!parse_message(&a, add_message(ap)))
 		return refuse(s, r, IMAP_REPLY_SYNTAX);
 	buf_free(&s->input.text);
@@ -369,7 +385,7 @@ answer(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_append(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct append *ap = mem_alloc(sizeof(*ap));
 	bool announced, good;
 
@@ -382,7 +398,7 @@ imap_cmd_append(struct imap_session *s, struct imap_request *r)
 	/* Without an announced literal the command came whole, and is none. */
 	announced = r->text.len > 0 && r->text.ptr[r->text.len - 1] == '\n';
 	imap_sp(&a);
-	good = imap_mailbox(&a, &ap->mailbox);
+	good = imap_name_get(&a, &ap->mailbox);
 	if (!parse_message(&a, add_message(ap)))
 		return announced ? refuse(s, r, IMAP_REPLY_SYNTAX)
 		                 : imap_done(r, IMAP_REPLY_SYNTAX);

@@ -5,6 +5,7 @@
 #include "common/mem.h"
 #include "imapd/imap_batch.h"
 #include "imapd/imap_cmd.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_numbers.h"
 
 enum { ROWS = 256 };
@@ -153,7 +154,7 @@ answer(struct imap_session *s, struct imap_request *r)
 static enum imap_step
 begin(struct imap_session *s, struct imap_request *r, bool move)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct copy *c = mem_alloc(sizeof(*c));
 	enum imap_reply reply;
 	bool good;
@@ -166,7 +167,7 @@ begin(struct imap_session *s, struct imap_request *r, bool move)
 	reply = imap_numbers_parse(
 	    s, &a, (r->command->traits & IMAP_BY_UID) != 0, &c->uids);
 	imap_sp(&a);
-	good = imap_mailbox(&a, &c->name);
+	good = imap_name_get(&a, &c->name);
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	if (reply != IMAP_REPLY_DONE)

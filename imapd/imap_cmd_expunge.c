@@ -100,7 +100,7 @@ answer_close(struct imap_session *s, struct imap_request *r)
 static enum imap_step
 begin(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct expunge *e = mem_alloc(sizeof(*e));
 	uint32_t last = store_view_uid(s->view, store_view_count(s->view));
 

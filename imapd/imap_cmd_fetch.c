@@ -82,10 +82,7 @@ put_value(
 
 	switch (kind) {
 	case IMAP_ITEM_UID: buf_number(out, row->uid); break;
-	case IMAP_ITEM_FLAGS:
-		imap_flags_put(
-		    out, s->account, &row->flags, imap_is_recent(s, row->uid));
-		break;
+	case IMAP_ITEM_FLAGS: imap_flags_put(s, row); break;
 	case IMAP_ITEM_INTERNALDATE: put_date(out, row->internaldate); break;
 	case IMAP_ITEM_SIZE: buf_number(out, row->size); break;
 	case IMAP_ITEM_MODSEQ: put_modseq(out, row->modseq); break;
@@ -113,16 +110,13 @@ put_seen(struct imap_session *s, const struct fetch *f)
 
 	if (!(kinds & 1U << IMAP_ITEM_FLAGS)) {
 		buf_text(out, " FLAGS ");
-		imap_flags_put(out, s->account, &f->row.flags,
-		    imap_is_recent(s, f->row.uid));
+		imap_flags_put(s, &f->row);
 	}
-	if (!s->condstore)
-		return;
-	if (!(kinds & 1U << IMAP_ITEM_UID)) {
+	if ((s->condstore || s->rev2) && !(kinds & 1U << IMAP_ITEM_UID)) {
 		buf_text(out, " UID ");
 		buf_number(out, f->row.uid);
 	}
-	if (!(kinds & 1U << IMAP_ITEM_MODSEQ)) {
+	if (s->condstore && !(kinds & 1U << IMAP_ITEM_MODSEQ)) {
 		buf_text(out, " MODSEQ ");
 		put_modseq(out, f->row.modseq);
 	}
@@ -327,7 +321,7 @@ fetch(struct imap_session *s, struct imap_request *r)
 static enum imap_reply
 parse(struct imap_session *s, struct imap_request *r, struct fetch *f)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	bool by_uid = (r->command->traits & IMAP_BY_UID) != 0;
 	enum imap_reply reply;
 
@@ -354,8 +348,11 @@ tell_vanished(struct imap_session *s, struct imap_request *r)
 	struct imap_args a = imap_args_from(&r->text, f->set_at);
 	struct imap_set asked = { 0 };
 
-	imap_set_parse(
-	    &a.scan, store_view_uidnext(s->view) - 1, UINT32_MAX, &asked);
+	if (scan_peek(&a.scan) == '$')
+		(void)imap_numbers_parse(s, &a, true, &asked);
+	else
+		imap_set_parse(&a.scan, store_view_uidnext(s->view) - 1,
+		    UINT32_MAX, &asked);
 	imap_condstore_put_earlier(s, f->what.since, &asked, 0);
 	imap_set_free(&asked);
 }

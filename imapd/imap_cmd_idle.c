@@ -39,7 +39,7 @@ idle(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_idle(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);

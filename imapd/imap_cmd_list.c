@@ -1,13 +1,14 @@
 /*
- * LIST and LSUB (RFC 3501, 6.3.8, 6.3.9; RFC 3348; RFC 6154).  LIST also takes
- * the forms of RFC 5258 that clients send unasked: selection by subscription or
- * special use, several patterns, RETURN.  Special use is always told, since
- * there are clients that look for it and do not ask.
+ * LIST, LSUB and XLIST (RFC 9051, 6.3.9; RFC 3501, 6.3.9; RFC 5258, 5819,
+ * 6154). Special use is always told, since there are clients that look for it
+ * and do not ask; XLIST is what the first of them said.
  */
 #include "common/mem.h"
-#include "common/utf7.h"
 #include "imapd/imap_cmd.h"
+#include "imapd/imap_mailbox.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_pattern.h"
+#include "imapd/imap_status.h"
 #include "imapd/imap_turn.h"
 
 enum {
@@ -16,13 +17,17 @@ enum {
 };
 
 struct list {
-	bool lsub, extended;
-	bool only_subscribed, only_special, tell_subscribed;
+	struct imap_list_line line; /* what is the same in all */
+	bool extended;
+	bool only_subscribed, only_special, recursive;
 	bool only_root; /* an empty pattern asks for the delimiter */
+	struct imap_status status;
 	struct buf reference;
 	struct buf patterns[PATTERNS_MAX]; /* with the reference in front */
 	size_t npatterns;
-	struct buf before; /* LSUB: the subscribed name before this one */
+	struct buf told; /* the last name that was told, */
+	uint64_t
+	    told_levels; /* and which levels of it were: bit 0 is the first */
 	struct store_mailbox_cursor at;
 };
 
@@ -32,7 +37,7 @@ release(void *state)
 	struct list *l = state;
 
 	buf_free(&l->reference);
-	buf_free(&l->before);
+	buf_free(&l->told);
 	for (size_t i = 0; i < l->npatterns; i++)
 		buf_free(&l->patterns[i]);
 }
@@ -40,34 +45,50 @@ release(void *state)
 /* ---- arguments ---- */
 
 static void
-parse_option(struct imap_args *a, struct list *l, bool selection)
+parse_selection(struct imap_args *a, struct list *l)
+{
+	struct span name = imap_atom(a);
+
+	if (span_is_nocase(name, "SUBSCRIBED"))
+		l->only_subscribed = l->line.subscribed = true;
+	else if (span_is_nocase(name, "SPECIAL-USE"))
+		l->only_special = true;
+	else if (span_is_nocase(name, "RECURSIVEMATCH"))
+		l->recursive = true;
+	else if (!span_is_nocase(name, "REMOTE")) /* there are none */
+		scan_fail(&a->scan);
+}
+
+static void
+parse_return(struct imap_args *a, struct list *l)
 {
 	struct span name = imap_atom(a);
 
 	if (span_is_nocase(name, "SUBSCRIBED")) {
-		l->tell_subscribed = true;
-		l->only_subscribed |= selection;
-	} else if (span_is_nocase(name, "SPECIAL-USE")) {
-		l->only_special |= selection;
-	} else if (selection ? !span_is_nocase(name, "REMOTE")
-			     : !span_is_nocase(name, "CHILDREN")) {
+		l->line.subscribed = true;
+	} else if (span_is_nocase(name, "STATUS")) {
+		imap_sp(a);
+		imap_status_parse(a, &l->status);
+	} else if (!span_is_nocase(name, "CHILDREN") &&
+		   !span_is_nocase(name, "SPECIAL-USE")) {
 		scan_fail(&a->scan);
 	}
 }
 
 static void
-parse_options(struct imap_args *a, struct list *l, bool selection)
+parse_options(struct imap_args *a, struct list *l,
+    void (*option)(struct imap_args *, struct list *))
 {
 	l->extended = true;
 	scan_need(&a->scan, '(');
 	while (scan_more(&a->scan) && !scan_try(&a->scan, ')')) {
-		parse_option(a, l, selection);
+		option(a, l);
 		if (scan_peek(&a->scan) != ')')
 			imap_sp(a);
 	}
 }
 
-/* What is no modified UTF-7 matches nothing. */
+/* What no mailbox can be called matches nothing. */
 static void
 parse_pattern(struct imap_args *a, struct list *l)
 {
@@ -82,7 +103,7 @@ parse_pattern(struct imap_args *a, struct list *l)
 	}
 	*pattern = BUF_INIT(PATTERN_MAX);
 	buf_add(pattern, buf_span(&l->reference));
-	if (utf7_decode(pattern, wire))
+	if (!l->reference.bad && imap_name_decode(pattern, wire, a->utf8))
 		l->npatterns++;
 	else
 		buf_free(pattern);
@@ -108,64 +129,31 @@ parse_patterns(struct imap_args *a, struct list *l)
 static bool
 parse(struct imap_args *a, struct list *l)
 {
+	bool lsub = l->line.kind == IMAP_LSUB;
+
 	l->reference = BUF_INIT(STORE_NAME_MAX);
-	l->before = BUF_INIT(STORE_NAME_MAX);
+	l->told = BUF_INIT(STORE_NAME_MAX);
 	imap_sp(a);
-	if (!l->lsub && scan_peek(&a->scan) == '(') {
-		parse_options(a, l, true);
+	if (!lsub && scan_peek(&a->scan) == '(') {
+		parse_options(a, l, parse_selection);
 		imap_sp(a);
 	}
-	if (!utf7_decode(&l->reference, imap_astring(a)))
-		buf_clear(&l->reference);
+	l->reference.bad =
+	    !imap_name_decode(&l->reference, imap_astring(a), a->utf8);
 	imap_sp(a);
-	if (l->lsub)
+	if (lsub)
 		parse_pattern(a, l);
 	else
 		parse_patterns(a, l);
-	if (!l->lsub && scan_try_word(&a->scan, " RETURN "))
-		parse_options(a, l, false);
+	if (!lsub && scan_try_word(&a->scan, " RETURN "))
+		parse_options(a, l, parse_return);
+	/* RFC 5258, 3.1: it modifies another. */
+	if (l->recursive && !l->only_subscribed)
+		scan_fail(&a->scan);
 	return imap_end(a);
 }
 
-/* ---- answers ---- */
-
-static const char *
-role_attribute(enum store_role role)
-{
-	switch (role) {
-	case STORE_NO_ROLE: return NULL;
-	case STORE_DRAFTS: return "\\Drafts";
-	case STORE_SENT: return "\\Sent";
-	case STORE_JUNK: return "\\Junk";
-	case STORE_TRASH: return "\\Trash";
-	case STORE_ARCHIVE: return "\\Archive";
-	case STORE_FLAGGED: return "\\Flagged";
-	case STORE_ALL: return "\\All";
-	}
-	return NULL;
-}
-
-static void
-put_line(struct imap_session *s, const struct list *l, struct span name,
-    const struct store_mailbox *mb, bool only_parent)
-{
-	struct buf *out = conn_output(s->conn);
-	const char *role = role_attribute(mb->role);
-
-	buf_text(out, l->lsub ? "* LSUB (" : "* LIST (");
-	if (only_parent || (!mb->exists && !l->lsub))
-		buf_text(out, l->extended ? "\\NonExistent " : "\\Noselect ");
-	if (l->tell_subscribed && mb->subscribed)
-		buf_text(out, "\\Subscribed ");
-	buf_text(out, mb->has_children ? "\\HasChildren" : "\\HasNoChildren");
-	if (role != NULL) {
-		buf_byte(out, ' ');
-		buf_text(out, role);
-	}
-	buf_text(out, ") \"/\" ");
-	imap_put_mailbox(out, name);
-	buf_text(out, "\r\n");
-}
+/* ---- which names ---- */
 
 static bool
 matches(const struct list *l, struct span name)
@@ -179,11 +167,10 @@ matches(const struct list *l, struct span name)
 static bool
 wanted(const struct list *l, const struct store_mailbox *mb)
 {
-	if (l->lsub || l->only_subscribed)
-		return mb->subscribed &&
-		       (!l->only_special || mb->role != STORE_NO_ROLE);
-	if (l->only_special)
-		return mb->role != STORE_NO_ROLE;
+	if (l->only_special && mb->role == STORE_NO_ROLE)
+		return false;
+	if (l->only_subscribed)
+		return mb->subscribed;
 	return mb->exists || mb->has_children;
 }
 
@@ -195,28 +182,118 @@ is_below(struct span name, struct span parent)
 	       memcmp(name.ptr, parent.ptr, parent.len) == 0;
 }
 
+/* Whether a name below this one exists, or (`l`) is wanted. */
+static bool
+any_below(struct imap_session *s, const struct list *l, struct span parent)
+{
+	struct store_mailbox_cursor at = { .begun = true };
+	struct store_txn *txn = imap_read(s->account);
+	struct store_mailbox mb;
+
+	if (parent.len > STORE_NAME_MAX)
+		return false;
+	memcpy(at.name, parent.ptr, parent.len);
+	at.len = parent.len;
+	while (store_next_mailbox(txn, &at, &mb) && is_below(mb.name, parent))
+		if (l == NULL ? mb.exists : wanted(l, &mb))
+			return true;
+	return false;
+}
+
+/* ---- what was told ---- */
+
+/* How many levels two names begin with in common. */
+static unsigned
+common_levels(struct span a, struct span b)
+{
+	unsigned n = 0;
+	size_t i = 0;
+
+	for (; i < a.len && i < b.len && a.ptr[i] == b.ptr[i]; i++)
+		n += a.ptr[i] == '/';
+	if ((i == a.len || a.ptr[i] == '/') && (i == b.len || b.ptr[i] == '/'))
+		n++;
+	return n;
+}
+
+static void
+note_told(struct list *l, struct span name)
+{
+	unsigned same = common_levels(buf_span(&l->told), name);
+	unsigned level = common_levels(name, name) - 1;
+
+	l->told_levels &= (UINT64_C(1) << same) - 1;
+	l->told_levels |= UINT64_C(1) << level;
+	buf_clear(&l->told);
+	buf_add(&l->told, name);
+}
+
+/* Names come sorted, so what lies above this one was told lately, if at all. */
+static bool
+was_told(const struct list *l, struct span name)
+{
+	unsigned levels = common_levels(name, name);
+
+	return common_levels(buf_span(&l->told), name) == levels &&
+	       (l->told_levels >> (levels - 1) & 1) != 0;
+}
+
+/* ---- answers ---- */
+
+static void
+put_line(struct imap_session *s, struct list *l, struct span name,
+    const struct store_mailbox *mb, bool only_parent)
+{
+	struct imap_list_line line = l->line;
+
+	note_told(l, name);
+	line.name = name;
+	line.only_parent = only_parent && line.kind == IMAP_LSUB;
+	line.child_info =
+	    l->recursive && (only_parent || any_below(s, l, name));
+	imap_put_list(conn_output(s->conn), &line, mb);
+	if (l->status.len > 0 && mb->exists && !only_parent)
+		imap_status_put(s, &l->status, name, mb);
+}
+
 /*
- * RFC 3501, 6.3.9: where "%" hides a subscribed mailbox, a parent of it that
- * matches is told with \Noselect.  Names come sorted, so a parent was told
- * already if the subscribed name before this one lies below it as well.
+ * Where the patterns do not show a name that is wanted, a parent of it that
+ * they show is told for its sake: LSUB with "%" (RFC 3501, 6.3.9),
+ * RECURSIVEMATCH (RFC 5258, 3.3).
  */
 static void
 tell_parents(struct imap_session *s, struct list *l, struct span name)
 {
 	for (size_t i = 1; i < name.len; i++) {
 		struct span parent = { name.ptr, i };
-		struct store_mailbox mb = { .has_children = true };
+		struct store_mailbox mb = { .exists = false };
+		bool known;
 
 		if (name.ptr[i] != '/' || !matches(l, parent) ||
-		    is_below(buf_span(&l->before), parent))
+		    was_told(l, parent))
 			continue;
-		if (store_find_mailbox(imap_read(s->account), parent, &mb) ==
-			H_OK &&
-		    mb.subscribed)
-			continue;
-		mb.has_children = true;
+		known = store_find_mailbox(
+			    imap_read(s->account), parent, &mb) == H_OK;
+		if (!known)
+			mb = (struct store_mailbox){ .exists = false };
+		mb.has_children =
+		    l->line.kind == IMAP_LSUB || any_below(s, NULL, parent);
 		put_line(s, l, parent, &mb, true);
 	}
+}
+
+static void
+tell(struct imap_session *s, struct list *l, struct store_mailbox *mb)
+{
+	struct buf *copy = &s->account->scratch;
+
+	buf_clear(copy);
+	buf_add(copy, mb->name);
+	mb->name = buf_span(copy);
+	if (matches(l, mb->name))
+		put_line(s, l, mb->name, mb, false);
+	else if (l->line.kind == IMAP_LSUB || l->recursive)
+		tell_parents(s, l, mb->name);
 }
 
 static enum imap_step
@@ -224,21 +301,11 @@ list(struct imap_session *s, struct imap_request *r)
 {
 	struct list *l = r->state;
 	struct store_txn *txn = imap_read(s->account);
-	struct buf *copy = &s->account->scratch;
 	struct store_mailbox mb;
 
 	while (store_next_mailbox(txn, &l->at, &mb)) {
-		if (wanted(l, &mb)) {
-			buf_clear(copy);
-			buf_add(copy, mb.name);
-			if (matches(l, buf_span(copy)))
-				put_line(s, l, buf_span(copy), &mb, false);
-			if (l->lsub) {
-				tell_parents(s, l, buf_span(copy));
-				buf_clear(&l->before);
-				buf_add(&l->before, buf_span(copy));
-			}
-		}
+		if (wanted(l, &mb))
+			tell(s, l, &mb);
 		if (!imap_has_room(s))
 			return IMAP_WAIT_ROOM;
 		if (imap_slice_over(s->account))
@@ -247,22 +314,37 @@ list(struct imap_session *s, struct imap_request *r)
 	return imap_done(r, imap_reply_for(store_error(txn)));
 }
 
-static enum imap_step
-begin(struct imap_session *s, struct imap_request *r, bool lsub)
+static void
+put_root(struct imap_session *s, enum imap_list_kind kind)
 {
-	struct imap_args a = imap_request_args(r);
+	static const char *const root[] = {
+		[IMAP_LIST] = "* LIST (\\Noselect) \"/\" \"\"\r\n",
+		[IMAP_LSUB] = "* LSUB (\\Noselect) \"/\" \"\"\r\n",
+		[IMAP_XLIST] = "* XLIST (\\Noselect) \"/\" \"\"\r\n",
+	};
+
+	conn_text(s->conn, root[kind]);
+}
+
+static enum imap_step
+begin(struct imap_session *s, struct imap_request *r, enum imap_list_kind kind)
+{
+	struct imap_args a = imap_request_args(s, r);
 	struct list *l = mem_alloc(sizeof(*l));
 
-	l->lsub = lsub;
 	r->state = l;
 	r->release = release;
+	l->line.kind = kind;
+	l->line.utf8 = s->utf8 || s->rev2;
+	l->only_subscribed = kind == IMAP_LSUB;
 	if (!parse(&a, l))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	if (l->only_root && !l->extended) {
-		conn_text(s->conn, lsub ? "* LSUB (\\Noselect) \"/\" \"\"\r\n"
-					: "* LIST (\\Noselect) \"/\" \"\"\r\n");
+		put_root(s, kind);
 		return imap_done(r, IMAP_REPLY_DONE);
 	}
+	l->line.extended = l->extended || s->rev2;
+	imap_status_begin(s, &l->status);
 	r->run = list;
 	return list(s, r);
 }
@@ -270,11 +352,17 @@ begin(struct imap_session *s, struct imap_request *r, bool lsub)
 enum imap_step
 imap_cmd_list(struct imap_session *s, struct imap_request *r)
 {
-	return begin(s, r, false);
+	return begin(s, r, IMAP_LIST);
 }
 
 enum imap_step
 imap_cmd_lsub(struct imap_session *s, struct imap_request *r)
 {
-	return begin(s, r, true);
+	return begin(s, r, IMAP_LSUB);
+}
+
+enum imap_step
+imap_cmd_xlist(struct imap_session *s, struct imap_request *r)
+{
+	return begin(s, r, IMAP_XLIST);
 }

@@ -1,12 +1,21 @@
-/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501, 6.3.3 to 6.3.7). */
+/*
+ * CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 9051, 6.3.4 to 6.3.8;
+ * special use: RFC 6154, 3).
+ */
 #include "common/mem.h"
 #include "imapd/imap_cmd.h"
+#include "imapd/imap_mailbox.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_sync.h"
 
 struct names {
 	struct buf name, to; /* UTF-8 */
+	enum store_role role;
+	bool impossible; /* a use that no mailbox can have */
 	uint32_t deleted;
 };
+
+static imap_apply create;
 
 static void
 release(void *state)
@@ -17,11 +26,38 @@ release(void *state)
 	buf_free(&n->to);
 }
 
+/* "(" "USE" SP "(" [attribute *(SP attribute)] ")" ")" */
+static void
+parse_uses(struct imap_args *a, struct names *n)
+{
+	if (!scan_try_word(&a->scan, " (USE ("))
+		return;
+	while (scan_more(&a->scan) && !scan_try(&a->scan, ')')) {
+		const char *start = a->scan.pos;
+		enum store_role role = STORE_NO_ROLE;
+		struct span word;
+
+		scan_need(&a->scan, '\\');
+		word = imap_atom(a);
+		if (a->scan.bad)
+			return;
+		word = (struct span){ start, word.len + 1 };
+		/* A mailbox has one use. */
+		n->impossible |= !imap_special_use(word, &role) ||
+		                 (n->role != STORE_NO_ROLE && n->role != role);
+		n->role = role;
+		if (scan_peek(&a->scan) != ')')
+			imap_sp(a);
+	}
+	scan_need(&a->scan, ')');
+}
+
 /* One name, or two; and what is to be done with them. */
 static enum imap_step
-parse(struct imap_request *r, unsigned count, imap_apply *apply)
+parse(struct imap_session *s, struct imap_request *r, unsigned count,
+    imap_apply *apply)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct names *n = mem_alloc(sizeof(*n));
 	bool good;
 
@@ -30,15 +66,19 @@ parse(struct imap_request *r, unsigned count, imap_apply *apply)
 	r->apply = apply;
 	n->name = n->to = BUF_INIT(STORE_NAME_MAX);
 	imap_sp(&a);
-	good = imap_mailbox(&a, &n->name);
+	good = imap_name_get(&a, &n->name);
 	if (count == 2) {
 		imap_sp(&a);
-		good &= imap_mailbox(&a, &n->to);
+		good &= imap_name_get(&a, &n->to);
+	} else if (apply == create) {
+		parse_uses(&a, n);
 	}
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	if (!good)
 		return imap_done(r, IMAP_REPLY_NAME);
+	if (n->impossible)
+		return imap_done(r, IMAP_REPLY_USE);
 	return IMAP_WAIT_WRITE;
 }
 
@@ -55,18 +95,20 @@ static enum herr
 create(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 {
 	struct names *n = r->state;
+	enum herr err;
 	uint32_t id;
 
 	(void)s;
-	return answer(r, txn,
-	    store_create_mailbox(txn, buf_span(&n->name), STORE_NO_ROLE, &id));
+	err = store_create_mailbox(txn, buf_span(&n->name), n->role, &id);
+	if (err == H_DENIED)
+		return imap_refuse(r, IMAP_REPLY_USE);
+	return answer(r, txn, err);
 }
 
 enum imap_step
 imap_cmd_create(struct imap_session *s, struct imap_request *r)
 {
-	(void)s;
-	return parse(r, 1, create);
+	return parse(s, r, 1, create);
 }
 
 static enum herr
@@ -97,9 +139,8 @@ deleted(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_delete(struct imap_session *s, struct imap_request *r)
 {
-	(void)s;
 	r->run = deleted;
-	return parse(r, 1, delete_it);
+	return parse(s, r, 1, delete_it);
 }
 
 static enum herr
@@ -115,8 +156,7 @@ rename_it(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 enum imap_step
 imap_cmd_rename(struct imap_session *s, struct imap_request *r)
 {
-	(void)s;
-	return parse(r, 2, rename_it);
+	return parse(s, r, 2, rename_it);
 }
 
 static enum herr
@@ -131,8 +171,7 @@ subscribe(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 enum imap_step
 imap_cmd_subscribe(struct imap_session *s, struct imap_request *r)
 {
-	(void)s;
-	return parse(r, 1, subscribe);
+	return parse(s, r, 1, subscribe);
 }
 
 static enum herr
@@ -150,6 +189,5 @@ unsubscribe(
 enum imap_step
 imap_cmd_unsubscribe(struct imap_session *s, struct imap_request *r)
 {
-	(void)s;
-	return parse(r, 1, unsubscribe);
+	return parse(s, r, 1, unsubscribe);
 }

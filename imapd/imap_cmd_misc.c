@@ -7,11 +7,14 @@
 enum imap_step
 imap_cmd_capability(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
-	conn_text(s->conn, "* CAPABILITY " IMAP_CAPABILITY_CORE "\r\n");
+	conn_text(s->conn, "* ");
+	imap_put_capability(
+	    conn_output(s->conn), s->account->message_size_limit);
+	conn_text(s->conn, "\r\n");
 	return imap_done(r, IMAP_REPLY_DONE);
 }
 
@@ -19,16 +22,15 @@ imap_cmd_capability(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_noop(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
-	(void)s;
 	return imap_done(r, imap_end(&a) ? IMAP_REPLY_DONE : IMAP_REPLY_SYNTAX);
 }
 
 enum imap_step
 imap_cmd_logout(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
@@ -48,49 +50,78 @@ imap_cmd_again(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_id(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_id(&a, s->id, &s->named, conn_output(s->conn)))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	return imap_done(r, IMAP_REPLY_DONE);
 }
 
-/* RFC 5161: what is unknown is passed over; the answer names what is newly on.
- */
+/* ---- ENABLE (RFC 5161) ---- */
+
+enum {
+	CONDSTORE = 1 << 0,
+	QRESYNC = 1 << 1,
+	UTF8_ACCEPT = 1 << 2,
+	IMAP4REV2 = 1 << 3,
+};
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	unsigned bit, brings; /* itself, and what comes with it */
+} extensions[] = {
+	{ "CONDSTORE",   CONDSTORE,   CONDSTORE },           /* RFC 7162, 3.1 */
+	{ "QRESYNC",     QRESYNC,     QRESYNC | CONDSTORE }, /* RFC 7162, 3.2.3 */
+	{ "UTF8=ACCEPT", UTF8_ACCEPT, UTF8_ACCEPT },         /* RFC 6855, 3 */
+	{ "IMAP4rev2",   IMAP4REV2,   IMAP4REV2 },           /* RFC 9051, 6.3.1 */
+};
+/* clang-format on */
+
+static unsigned
+enabled(const struct imap_session *s)
+{
+	return (s->condstore ? CONDSTORE : 0) | (s->qresync ? QRESYNC : 0) |
+	       (s->utf8 ? UTF8_ACCEPT : 0) | (s->rev2 ? IMAP4REV2 : 0);
+}
+
+/* What is unknown is passed over; the answer names what is newly on. */
 enum imap_step
 imap_cmd_enable(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
-	bool condstore = false, qresync = false;
+	struct imap_args a = imap_request_args(s, r);
+	unsigned on = 0, before = enabled(s);
 
 	do {
 		struct span name;
 
 		imap_sp(&a);
 		name = imap_atom(&a);
-		if (span_is_nocase(name, "CONDSTORE"))
-			condstore = true;
-		else if (span_is_nocase(name, "QRESYNC"))
-			qresync = true;
+		for (size_t i = 0; i < COUNT_OF(extensions); i++)
+			if (span_is_nocase(name, extensions[i].name))
+				on |= extensions[i].brings;
 	} while (scan_peek(&a.scan) == ' ');
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	conn_text(s->conn, "* ENABLED");
-	if ((condstore || qresync) && !s->condstore)
-		conn_text(s->conn, " CONDSTORE");
-	if (qresync && !s->qresync)
-		conn_text(s->conn, " QRESYNC");
+	for (size_t i = 0; i < COUNT_OF(extensions); i++)
+		if (extensions[i].bit & on & ~before) {
+			conn_text(s->conn, " ");
+			conn_text(s->conn, extensions[i].name);
+		}
 	conn_text(s->conn, "\r\n");
-	if (condstore || qresync)
+	if (on & CONDSTORE)
 		imap_condstore_on(s);
-	s->qresync |= qresync;
+	s->qresync |= (on & QRESYNC) != 0;
+	s->utf8 |= (on & UTF8_ACCEPT) != 0;
+	s->rev2 |= (on & IMAP4REV2) != 0;
 	return imap_done(r, IMAP_REPLY_DONE);
 }
 
 enum imap_step
 imap_cmd_namespace(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);

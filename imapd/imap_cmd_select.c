@@ -6,11 +6,14 @@
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_condstore.h"
 #include "imapd/imap_flags.h"
+#include "imapd/imap_mailbox.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_recent.h"
 #include "imapd/imap_sync.h"
 #include "imapd/imap_turn.h"
 
 struct select {
+	struct span said; /* how the client wrote the name, if it is another */
 	bool condstore, qresync;
 	uint32_t uidvalidity;
 	uint64_t since;
@@ -163,6 +166,18 @@ put_ok(struct buf *out, const char *code, uint64_t n, const char *text)
 	buf_text(out, text);
 }
 
+/* RFC 9051, 6.3.2; what it is called may not be what the client called it. */
+static void
+put_list(struct imap_session *s, const struct store_mailbox *mb,
+    struct span name, struct span said)
+{
+	struct imap_list_line line = {
+		.name = name, .said = said, .extended = true, .utf8 = true
+	};
+
+	imap_put_list(conn_output(s->conn), &line, mb);
+}
+
 static void
 tell_mailbox(
     struct imap_session *s, const struct store_mailbox *mb, uint32_t unseen)
@@ -173,10 +188,9 @@ tell_mailbox(
 	out = conn_output(s->conn);
 	buf_text(out, "* ");
 	buf_number(out, store_view_count(s->view));
-	buf_text(out, " EXISTS\r\n* ");
-	buf_number(out, imap_recent_count(s));
-	buf_text(out, " RECENT\r\n");
-	if (unseen != 0)
+	buf_text(out, " EXISTS\r\n");
+	imap_recent_put(s);
+	if (unseen != 0 && !s->rev2)
 		put_ok(out, "UNSEEN ", store_view_seq(s->view, unseen),
 		    "] The first unseen\r\n");
 	put_ok(out, "UIDVALIDITY ", mb->uidvalidity, "] UIDs are valid\r\n");
@@ -206,6 +220,10 @@ open_mailbox(struct imap_session *s, struct imap_request *r, struct span name,
 					? IMAP_REPLY_NO_MAILBOX
 					: imap_reply_for(store_error(txn)));
 	imap_sync_select(s, &mb, view, read_only);
+	if (s->rev2)
+		put_list(s, &mb,
+		    span_is_nocase(name, "INBOX") ? SPAN("INBOX") : name,
+		    sel->said);
 	tell_mailbox(s, &mb, store_first_unseen(txn, mb.id));
 	r->reply = read_only ? IMAP_REPLY_EXAMINED : IMAP_REPLY_SELECTED;
 	s->condstore |= sel->condstore || sel->qresync;
@@ -219,7 +237,7 @@ open_mailbox(struct imap_session *s, struct imap_request *r, struct span name,
 static enum imap_step
 select_mailbox(struct imap_session *s, struct imap_request *r, bool read_only)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct buf name = BUF_INIT(STORE_NAME_MAX);
 	struct select *sel = mem_alloc(sizeof(*sel));
 	enum imap_step step;
@@ -228,7 +246,7 @@ select_mailbox(struct imap_session *s, struct imap_request *r, bool read_only)
 	r->state = sel;
 	r->release = release;
 	imap_sp(&a);
-	good = imap_mailbox(&a, &name);
+	good = imap_name_get_said(&a, &name, &sel->said);
 	parse_parameters(&a, sel);
 	if (!imap_end(&a))
 		step = imap_done(r, IMAP_REPLY_SYNTAX);
@@ -256,7 +274,7 @@ imap_cmd_examine(struct imap_session *s, struct imap_request *r)
 enum imap_step
 imap_cmd_unselect(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);

@@ -245,7 +245,7 @@ parse_change(struct imap_args *a, struct store_cmd *c)
 enum imap_step
 imap_cmd_store(struct imap_session *s, struct imap_request *r)
 {
-	struct imap_args a = imap_request_args(r);
+	struct imap_args a = imap_request_args(s, r);
 	struct store_cmd *c = mem_alloc(sizeof(*c));
 	enum imap_reply reply;
 

@@ -24,6 +24,7 @@ static const struct imap_command commands[] = {
 	{ "UNSUBSCRIBE",  IMAP_ANY,      IMAP_WRITES,                                     imap_cmd_unsubscribe },
 	{ "LIST",         IMAP_ANY,      0,                                               imap_cmd_list },
 	{ "LSUB",         IMAP_ANY,      0,                                               imap_cmd_lsub },
+	{ "XLIST",        IMAP_ANY,      0,                                               imap_cmd_xlist },
 	{ "STATUS",       IMAP_ANY,      0,                                               imap_cmd_status },
 	{ "APPEND",       IMAP_ANY,      IMAP_WRITES | IMAP_STREAMS,                      imap_cmd_append },
 	{ "NAMESPACE",    IMAP_ANY,      0,                                               imap_cmd_namespace },   /* RFC 2342 */

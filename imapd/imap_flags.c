@@ -2,6 +2,7 @@
 #include "imapd/imap_flags.h"
 
 #include "common/mem.h"
+#include "imapd/imap_recent.h"
 #include "imapd/imap_turn.h"
 
 enum { KEYWORDS_TEXT_MAX = 64 * 1024 };
@@ -151,10 +152,11 @@ put_keywords(struct buf *out, struct imap_account *a,
 }
 
 void
-imap_flags_put(struct buf *out, struct imap_account *a,
-    const struct store_flags *flags, bool recent)
+imap_flags_put(struct imap_session *s, const struct store_row *row)
 {
-	bool first = true;
+	struct buf *out = conn_output(s->conn);
+	const struct store_flags *flags = &row->flags;
+	bool first = true, recent = !s->rev2 && imap_is_recent(s, row->uid);
 
 	buf_byte(out, '(');
 	for (size_t i = 0; i < COUNT_OF(system_flags); i++) {
@@ -168,7 +170,7 @@ imap_flags_put(struct buf *out, struct imap_account *a,
 		buf_text(out, system_flags[i].name);
 	}
 	if ((flags->keyword[0] | flags->keyword[1]) != 0)
-		put_keywords(out, a, flags, &first);
+		put_keywords(out, s->account, flags, &first);
 	buf_byte(out, ')');
 }
 

@@ -23,8 +23,8 @@ enum herr imap_flags_resolve(struct store_txn *, const struct imap_flags *, bool
 /* One system flag or keyword by its name, for SEARCH KEYWORD: the number, or -1. */
 int imap_flags_keyword(struct imap_account *, struct span name);
 
-/* "(\Seen $label1)" */
-void imap_flags_put(struct buf *, struct imap_account *, const struct store_flags *, bool recent);
+/* "(\Seen $label1)", to the session */
+void imap_flags_put(struct imap_session *, const struct store_row *);
 /* The untagged FLAGS and PERMANENTFLAGS, with all keywords there are; remembers how many the client knows. */
 void imap_flags_announce(struct imap_session *);
 /* The same if there are more keywords than the client knows. */

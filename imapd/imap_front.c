@@ -105,12 +105,18 @@ remember(struct client *c, struct span tag)
 	i->tag = mem_string(tag);
 }
 
+static uint64_t
+message_size_limit(struct client *c)
+{
+	return front_settings(client_front(c))->message_size_limit;
+}
+
 static void
 put_capability(struct client *c)
 {
 	struct conn *conn = client_conn(c);
 
-	conn_text(conn, "CAPABILITY " IMAP_CAPABILITY_CORE);
+	imap_put_capability(conn_output(conn), message_size_limit(c));
 	if (front_has_tls(client_front(c)) && !client_is_tls(c))
 		conn_text(conn, IMAP_CAPABILITY_STARTTLS);
 	conn_text(conn, client_may_login(c) ? IMAP_CAPABILITY_AUTH
@@ -434,8 +440,9 @@ logged_in(struct client *c, struct span address, uint64_t account, int queue)
 	(void)account;
 	(void)queue;
 	buf_text(out, i->tag);
-	buf_text(
-	    out, " OK [CAPABILITY " IMAP_CAPABILITY_CORE "] Logged in\r\n");
+	buf_text(out, " OK [");
+	imap_put_capability(out, message_size_limit(c));
+	buf_text(out, "] Logged in\r\n");
 	gone(c); /* nothing of this is needed any more */
 }
 

@@ -10,6 +10,7 @@ enum {
 	IMAP_SASL_MAX = 12 * 1024, /* a line of AUTHENTICATE (RFC 4954 has the figure) */
 	IMAP_NESTING_MAX = 32,
 	IMAP_SEARCH_TERMS_MAX = 1000,
+	IMAP_SAVED_RANGES_MAX = 100000, /* of UIDs, in what SEARCH saves for "$" */
 	IMAP_FETCH_ITEMS_MAX = 100,
 	IMAP_SECTION_DEPTH_MAX = 100, /* numbers in a section, as parts are nested */
 	IMAP_SHORT_HEADER = 6 * 1024, /* what is read of a message first, for its header */

@@ -27,6 +27,21 @@ to_uids(const struct imap_session *s, const struct imap_set *seqs,
 		    store_view_uid(s->view, seqs->range[i].last));
 }
 
+/* "$": what was saved, as far as it is there (RFC 5182, 2.1). */
+static bool
+parse_saved(struct imap_session *s, struct imap_args *a, struct imap_set *uids)
+{
+	uint32_t last = store_view_uid(s->view, store_view_count(s->view));
+
+	if (!scan_try(&a->scan, '$'))
+		return false;
+	for (size_t i = 0; i < s->saved.len; i++)
+		imap_set_add(
+		    uids, s->saved.range[i].first, s->saved.range[i].last);
+	cut(uids, last);
+	return true;
+}
+
 enum imap_reply
 imap_numbers_parse(struct imap_session *s, struct imap_args *a, bool by_uid,
     struct imap_set *uids)
@@ -39,8 +54,11 @@ imap_numbers_parse(struct imap_session *s, struct imap_args *a, bool by_uid,
 		imap_numbers_parse_loosely(s, a, true, uids);
 		return IMAP_REPLY_DONE;
 	}
+	if (parse_saved(s, a, uids))
+		return IMAP_REPLY_DONE;
 	imap_set_parse(&a->scan, count, UINT32_MAX, &seqs);
-	if (imap_set_last(&seqs) > count)
+	/* RFC 9051, 9 (seq-number): where nothing is, "*" is no number. */
+	if (count == 0 || imap_set_last(&seqs) > count)
 		reply = IMAP_REPLY_NUMBER;
 	else
 		to_uids(s, &seqs, uids);
@@ -56,6 +74,8 @@ imap_numbers_parse_loosely(struct imap_session *s, struct imap_args *a,
 	uint32_t last = store_view_uid(s->view, count);
 	struct imap_set seqs = { 0 };
 
+	if (parse_saved(s, a, uids))
+		return;
 	if (by_uid) {
 		imap_set_parse(&a->scan, last, UINT32_MAX, uids);
 		cut(uids, last);
@@ -79,6 +99,20 @@ imap_numbers_count(const struct imap_session *s, const struct imap_set *uids)
 }
 
 void
+imap_numbers_of(const struct imap_session *s, const struct imap_set *uids,
+    struct imap_set *seqs)
+{
+	for (size_t i = 0; i < uids->len; i++) {
+		uint32_t first =
+		    store_view_rank(s->view, uids->range[i].first - 1) + 1;
+		uint32_t last = store_view_rank(s->view, uids->range[i].last);
+
+		if (first <= last)
+			imap_set_add(seqs, first, last);
+	}
+}
+
+void
 imap_numbers_put(struct buf *out, const struct imap_session *s,
     const struct imap_set *uids, bool by_uid)
 {
@@ -88,14 +122,7 @@ imap_numbers_put(struct buf *out, const struct imap_session *s,
 		imap_set_put(out, uids);
 		return;
 	}
-	for (size_t i = 0; i < uids->len; i++) {
-		uint32_t first =
-		    store_view_rank(s->view, uids->range[i].first - 1) + 1;
-		uint32_t last = store_view_rank(s->view, uids->range[i].last);
-
-		if (first <= last)
-			imap_set_add(&seqs, first, last);
-	}
+	imap_numbers_of(s, uids, &seqs);
 	imap_set_put(out, &seqs);
 	imap_set_free(&seqs);
 }

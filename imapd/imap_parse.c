@@ -58,7 +58,7 @@ imap_args_from(struct buf *text, size_t pos)
 		rest.ptr += pos;
 		rest.len -= pos;
 	}
-	return (struct imap_args){ scan_over(rest), text };
+	return (struct imap_args){ .scan = scan_over(rest), .text = text };
 }
 
 size_t
@@ -99,6 +99,7 @@ quoted(struct imap_args *a)
 {
 	struct scan *s = &a->scan;
 	size_t start = imap_args_pos(a), to = start;
+	struct span got;
 
 	for (;;) {
 		int c = scan_peek(s);
@@ -120,7 +121,10 @@ quoted(struct imap_args *a)
 		}
 		a->text->ptr[to++] = (char)c;
 	}
-	return (struct span){ a->text->ptr + start, to - start };
+	got = (struct span){ a->text->ptr + start, to - start };
+	if (a->strict && !utf8_is_good(got))
+		scan_fail(s);
+	return got;
 }
 
 /* "{" number ["+"] "}" CRLF and that many bytes: they are in the text. */
@@ -184,18 +188,6 @@ uint64_t
 imap_modseq(struct imap_args *a)
 {
 	return scan_number(&a->scan, INT64_MAX);
-}
-
-bool
-imap_mailbox(struct imap_args *a, struct buf *utf8)
-{
-	struct span name = imap_astring(a);
-
-	if (a->scan.bad)
-		return false;
-	if (name.len > 1 && name.ptr[name.len - 1] == '/')
-		name.len--;
-	return utf7_decode(utf8, name);
 }
 
 bool

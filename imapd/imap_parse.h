@@ -15,6 +15,8 @@
 struct imap_args {
 	struct scan scan;
 	struct buf *text;
+	bool strict; /* quoted strings are UTF-8, or bad (RFC 6855, 3) */
+	bool utf8;   /* names of mailboxes are UTF-8: imap_name.h */
 };
 
 struct imap_args imap_args_over(struct buf *text);
@@ -33,9 +35,6 @@ struct span imap_list_mailbox(struct imap_args *); /* or an atom that may hold w
 struct span imap_nstring(struct imap_args *);	   /* or NIL: ptr NULL */
 uint32_t imap_number(struct imap_args *);
 uint64_t imap_modseq(struct imap_args *); /* at most 63 bits, RFC 7162, 7 */
-
-/* A mailbox name as the store has it: UTF-8, a "/" at the end taken off ("Projects/" is what some clients create and select).  Bad, or false if it is no modified UTF-7. */
-bool imap_mailbox(struct imap_args *, struct buf *utf8);
 
 /* Whether an atom can hold these bytes as they are. */
 bool imap_is_atom(struct span);

@@ -93,11 +93,18 @@ imap_is_recent(const struct imap_session *s, uint32_t uid)
 	return uid >= s->recent_from && uid < s->recent_to;
 }
 
-uint32_t
-imap_recent_count(const struct imap_session *s)
+void
+imap_recent_put(struct imap_session *s)
 {
-	if (s->recent_from == s->recent_to)
-		return 0;
-	return store_view_rank(s->view, s->recent_to - 1) -
-	       store_view_rank(s->view, s->recent_from - 1);
+	struct buf *out = conn_output(s->conn);
+	uint32_t n = 0;
+
+	if (s->rev2)
+		return;
+	if (s->recent_from != s->recent_to)
+		n = store_view_rank(s->view, s->recent_to - 1) -
+		    store_view_rank(s->view, s->recent_from - 1);
+	buf_text(out, "* ");
+	buf_number(out, n);
+	buf_text(out, " RECENT\r\n");
 }

@@ -15,6 +15,7 @@ uint32_t imap_recent_from(const struct imap_account *, uint32_t mailbox);
 /* The session's client is being told of all that its view holds: what is recent in it is so for this session alone. */
 void imap_recent_claim(struct imap_session *);
 bool imap_is_recent(const struct imap_session *, uint32_t uid);
-uint32_t imap_recent_count(const struct imap_session *);
+/* "* 1 RECENT", to those who want to know: IMAP4rev2 has it no more. */
+void imap_recent_put(struct imap_session *);
 
 #endif

@@ -1,7 +1,6 @@
 /* What we say, and how strings are written. */
 #include "imapd/imap_reply.h"
 
-#include "common/utf7.h"
 #include "imapd/imap_parse.h"
 
 /* No text holds a byte from the client, so no client can make us say something.
@@ -34,6 +33,10 @@ static const struct {
 	[IMAP_REPLY_NAME]            = { "NO", "CANNOT", "No mailbox can have that name" },
 	[IMAP_REPLY_INBOX]           = { "NO", "CANNOT", "Not possible with this mailbox" },
 	[IMAP_REPLY_CHARSET]         = { "NO", "BADCHARSET (US-ASCII UTF-8)", "Unknown charset" },
+	[IMAP_REPLY_CHARSET_GIVEN]   = { "BAD", NULL, "With UTF8=ACCEPT it is UTF-8" },
+	[IMAP_REPLY_NOT_SAVED]       = { "NO", "NOTSAVED", "There is too much to be saved" },
+	[IMAP_REPLY_UNKNOWN_CTE]     = { "NO", "UNKNOWN-CTE", "That cannot be decoded" },
+	[IMAP_REPLY_USE]             = { "NO", "USEATTR", "A mailbox of that name cannot have that use" },
 	[IMAP_REPLY_TOO_BIG]         = { "NO", "TOOBIG", "The message is too large" },
 	[IMAP_REPLY_EMPTY]           = { "NO", "CANNOT", "An empty message is none" },
 	[IMAP_REPLY_NUL]             = { "NO", "CANNOT", "The message contains NUL" },
@@ -154,16 +157,6 @@ imap_put_astring(struct buf *out, struct span s)
 		buf_add(out, s);
 	else
 		imap_put_string(out, s);
-}
-
-void
-imap_put_mailbox(struct buf *out, struct span utf8)
-{
-	struct buf name = BUF_INIT(8 * utf8.len + 8);
-
-	utf7_encode(&name, utf8);
-	imap_put_astring(out, buf_span(&name));
-	buf_free(&name);
 }
 
 void

@@ -32,6 +32,10 @@ enum imap_reply {
 	IMAP_REPLY_NAME,
 	IMAP_REPLY_INBOX,
 	IMAP_REPLY_CHARSET,
+	IMAP_REPLY_CHARSET_GIVEN, /* UTF8=ACCEPT says what the charset is */
+	IMAP_REPLY_NOT_SAVED,
+	IMAP_REPLY_UNKNOWN_CTE,
+	IMAP_REPLY_USE,
 	IMAP_REPLY_TOO_BIG,
 	IMAP_REPLY_EMPTY,
 	IMAP_REPLY_NUL,
@@ -53,7 +57,6 @@ void imap_put_quoted(struct buf *, struct span); /* bytes that a quoted string c
 void imap_put_string(struct buf *, struct span); /* quoted, or a literal where it must be one; NUL becomes 0x80 */
 void imap_put_nstring(struct buf *, struct span); /* NIL for ptr NULL */
 void imap_put_astring(struct buf *, struct span); /* an atom where it can be one */
-void imap_put_mailbox(struct buf *, struct span utf8);
 /* " BODY[] {12}" CRLF has been begun: the size in braces, with CRLF. */
 void imap_put_literal_size(struct buf *, uint64_t);
 /* Appends, with NUL as 0x80: no client takes NUL in a literal (RFC 9051, 4.3.1). */

@@ -224,9 +224,9 @@ parse_key(struct parser *p)
 		open_frame(p, LIST);
 		return false;
 	}
-	if (c == '*' || (c >= '0' && c <= '9')) {
+	if (c == '*' || c == '$' || (c >= '0' && c <= '9')) {
 		k = add_key(p, IMAP_KEY_UIDS);
-		p->search->by_numbers = true;
+		p->search->by_numbers |= c != '$';
 		imap_numbers_parse_loosely(p->session, a, false, &k->uids);
 		return true;
 	}

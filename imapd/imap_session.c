@@ -85,7 +85,7 @@ streams(struct imap_session *s)
 	if (imap_command_find(&probe) != IMAP_REPLY_DONE ||
 	    !(probe.command->traits & IMAP_STREAMS))
 		return false;
-	a = imap_request_args(&probe);
+	a = imap_request_args(s, &probe);
 	imap_sp(&a);
 	return s->input.line > 0 || scan_peek(&a.scan) != '{';
 }

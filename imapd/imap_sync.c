@@ -54,6 +54,7 @@ imap_sync_leave(struct imap_session *s)
 	s->modseq = s->view_modseq = s->looked = 0;
 	s->recent_from = s->recent_to = 0;
 	s->keywords = 0;
+	imap_set_free(&s->saved);
 }
 
 void
@@ -212,9 +213,8 @@ tell_counts(struct imap_session *s)
 	imap_recent_claim(s);
 	buf_text(out, "* ");
 	buf_number(out, store_view_count(s->view));
-	buf_text(out, " EXISTS\r\n* ");
-	buf_number(out, imap_recent_count(s));
-	buf_text(out, " RECENT\r\n");
+	buf_text(out, " EXISTS\r\n");
+	imap_recent_put(s);
 }
 
 /* ---- what has other flags ---- */
@@ -235,16 +235,16 @@ imap_sync_put_fetch(
 	buf_text(out, "* ");
 	buf_number(out, seq);
 	buf_text(out, " FETCH (");
-	/* RFC 7162, 3.2.4: both, as soon as one of them matters. */
-	if (uid || s->condstore) {
+	/* RFC 7162, 3.2.4: both, as soon as one of them matters; RFC 9051,
+	 * 7.5.2: the UID always. */
+	if (uid || s->condstore || s->rev2) {
 		buf_text(out, "UID ");
 		buf_number(out, row->uid);
 		space = true;
 	}
 	if (flags) {
 		buf_text(out, space ? " FLAGS " : "FLAGS ");
-		imap_flags_put(
-		    out, s->account, &row->flags, imap_is_recent(s, row->uid));
+		imap_flags_put(s, row);
 		space = true;
 	}
 	if (s->condstore) {

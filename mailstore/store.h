@@ -85,11 +85,11 @@ enum herr store_get_mailbox(struct store_txn *, uint32_t id, struct store_mailbo
 struct store_mailbox_cursor { char name[STORE_NAME_MAX + 1]; size_t len; bool begun; };
 bool store_next_mailbox(struct store_txn *, struct store_mailbox_cursor *, struct store_mailbox *);
 
-enum herr store_create_mailbox(struct store_txn *, struct span name, enum store_role, uint32_t *id) MUST_USE; /* H_EXISTS, H_INVALID, H_LIMIT; makes missing parents; "a/" is "a" */
-enum herr store_delete_mailbox(struct store_txn *, struct span name) MUST_USE; /* with its messages; children stay; H_DENIED for INBOX */
+enum herr store_create_mailbox(struct store_txn *, struct span name, enum store_role, uint32_t *id) MUST_USE; /* H_EXISTS, H_INVALID, H_LIMIT; H_DENIED: another mailbox carries the role and has messages; makes missing parents; "a/" is "a"; a name known for a role ("Sent Items") takes it over from ours while that is empty */
+enum herr store_delete_mailbox(struct store_txn *, struct span name) MUST_USE; /* with its messages; children stay; a role goes to another mailbox of a known name; H_DENIED for INBOX */
 enum herr store_rename_mailbox(struct store_txn *, struct span from, struct span to) MUST_USE; /* with children, subscriptions and roles; H_INVALID: into itself; INBOX: moves its messages (RFC 9051, 6.3.6) */
 enum herr store_subscribe(struct store_txn *, struct span name, bool) MUST_USE; /* missing names may be subscribed */
-enum herr store_set_role(struct store_txn *, uint32_t mailbox, enum store_role) MUST_USE;
+enum herr store_set_role(struct store_txn *, uint32_t mailbox, enum store_role) MUST_USE; /* who carried it before, does so no more */
 
 /* ---- views: which UIDs a mailbox held at one moment ---- */
 

@@ -152,6 +152,18 @@ void names_remove(struct store_txn *, struct name *);
 /* Gives it another text; pointers into the list are void afterwards. */
 void names_change(struct store_txn *, struct name *, struct span clean);
 
+/* ---- roles: store_role.c ---- */
+
+struct name *role_holder(struct names *, enum store_role);
+/* Nobody carries it, or a mailbox without messages. */
+bool role_is_free(struct store_txn *, struct names *, enum store_role);
+/* To this mailbox, and from the one that had it. */
+void role_give(struct store_txn *, struct names *, struct name *, enum store_role);
+/* A mailbox got this name: if that is known to stand for a role, and the role is free to take, it is its. */
+void role_by_name(struct store_txn *, struct names *, struct name *);
+/* The mailbox that carried it is gone: to another of a known name. */
+void role_pass_on(struct store_txn *, struct names *, enum store_role);
+
 /* ---- store_change.c ---- */
 
 void change_note(struct store_txn *, uint32_t mailbox, enum store_change_kind, uint32_t uid);

@@ -218,8 +218,14 @@ store_create_mailbox(
 	if (t->account.mailboxes + levels_above(name) >= STORE_MAILBOXES_MAX ||
 	    names->n + levels_above(name) >= NAMES_MAX)
 		return H_LIMIT;
+	if (role != STORE_NO_ROLE && !role_is_free(t, names, role))
+		return store_error(t) != H_OK ? store_error(t) : H_DENIED;
 	if ((err = make_parents(t, names, name)) == H_OK)
-		err = make(t, names, name, role, id);
+		err = make(t, names, name, STORE_NO_ROLE, id);
+	if (err == H_OK && role != STORE_NO_ROLE)
+		role_give(t, names, names_find(names, name), role);
+	else if (err == H_OK)
+		role_by_name(t, names, names_find(names, name));
 	return store_error(t) != H_OK ? store_error(t) : err;
 }
 
@@ -246,6 +252,7 @@ store_delete_mailbox(struct store_txn *t, struct span text)
 	struct span name = { clean, 0 };
 	struct names *names;
 	struct name *n;
+	enum store_role role;
 	uint32_t id;
 
 	if (!txn_may_write(t) || (names = names_load(t)) == NULL)
@@ -264,6 +271,7 @@ store_delete_mailbox(struct store_txn *t, struct span text)
 	txn_forget_mailbox(t, id);
 	txn_delete(t, key_box(id, BOX_STATE, 0));
 	t->account.mailboxes--;
+	role = n->role;
 	/* A subscription outlives its mailbox (RFC 9051, 6.3.7). */
 	if (n->subscribed) {
 		n->exists = false;
@@ -271,6 +279,7 @@ store_delete_mailbox(struct store_txn *t, struct span text)
 		names_write(t, n);
 	} else
 		names_remove(t, n);
+	role_pass_on(t, names, role);
 	return store_error(t);
 }
 
@@ -400,8 +409,13 @@ rename_clean(
 	err = family_may_move(names, ids, n, from.len, to);
 	if (err == H_OK)
 		err = make_parents(t, names, to);
-	if (err == H_OK)
+	if (err == H_OK) {
+		struct name *moved;
+
 		move_family(t, names, ids, n, from.len, to);
+		if ((moved = names_find(names, to)) != NULL)
+			role_by_name(t, names, moved);
+	}
 	mem_free(&ids);
 	return err;
 }
@@ -471,9 +485,6 @@ store_set_role(struct store_txn *t, uint32_t mailbox, enum store_role role)
 	n = names_by_id(names, mailbox);
 	if (n == NULL || !n->exists)
 		return H_NOTFOUND;
-	if (n->role != role) {
-		n->role = role;
-		names_write(t, n);
-	}
+	role_give(t, names, n, role);
 	return store_error(t);
 }

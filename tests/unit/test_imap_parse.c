@@ -13,6 +13,7 @@
 #include "common/conn.h"
 #include "common/mem.h"
 #include "imapd/imap_input.h"
+#include "imapd/imap_name.h"
 
 /* ---- words ---- */
 
@@ -131,7 +132,9 @@ test_mailbox(void **state)
 		{ "Projects/", "Projects" },
 		{ "\"/\"", "/" },
 		{ "a&b", NULL },
-		{ "\"\xc3\xa4\"", NULL },
+		{ "\"\xc3\xa4\"", "\u00e4" },
+		{ "\"a\xcc\x88&b\"", "\u00e4&b" },
+		{ "\"\xc3(\"", NULL },
 	};
 
 	(void)state;
@@ -142,7 +145,7 @@ test_mailbox(void **state)
 
 		buf_text(&text, cases[i].text);
 		a = imap_args_over(&text);
-		good = imap_mailbox(&a, &name);
+		good = imap_name_get(&a, &name);
 		assert_false(a.scan.bad);
 		assert_int_equal(good, cases[i].name != NULL);
 		if (good)
