@@ -32,6 +32,8 @@ enum {
 #define DAEMON(daemon)                                                         \
 	{ "plaintext_auth", KIND_BOOL, false, AT(daemon.plaintext_auth),       \
 		"false", 0, 0 },                                               \
+	    { "channel_binding", KIND_BOOL, false, AT(daemon.channel_binding), \
+		    "false", 0, 0 },                                           \
 	    { "max_connections", KIND_NUMBER, false,                           \
 		    AT(daemon.max_connections), "500", 1, 100000 },            \
 	    { "max_connections_per_address", KIND_NUMBER, false,               \

@@ -19,6 +19,7 @@ struct conf_daemon {
 	struct conf_listener *listeners;
 	size_t nlisteners;
 	bool plaintext_auth;
+	bool channel_binding;
 	uint32_t max_connections, max_connections_per_address, max_connections_per_minute, max_sessions_per_account;
 };
 

@@ -125,6 +125,13 @@ conn_is_tls(const struct conn *c)
 	return c->tls != NULL && !c->handshaking;
 }
 
+size_t
+conn_binding(
+    const struct conn *c, enum tls_binding kind, char bytes[TLS_BINDING_MAX])
+{
+	return conn_is_tls(c) ? c->with->binding(c->tls, kind, bytes) : 0;
+}
+
 const char *
 conn_tls_text(const struct conn *c)
 {

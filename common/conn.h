@@ -8,9 +8,9 @@
 
 #include "common/buf.h"
 #include "common/loop.h"
+#include "common/tls.h"
 
 struct conn;
-struct tls_server;
 
 enum conn_event {
 	CONN_INPUT,   /* there is more to read than before (see conn_input) */
@@ -33,6 +33,7 @@ unsigned conn_finishing(void); /* how many of the process are still sending thei
 void conn_start_tls(struct conn *, struct tls_server *);
 bool conn_is_tls(const struct conn *);
 const char *conn_tls_text(const struct conn *); /* version and cipher, for logs; "" in clear.  Valid until the next call */
+size_t conn_binding(const struct conn *, enum tls_binding, char bytes[TLS_BINDING_MAX]); /* see tls.h; 0: none */
 const char *conn_why(const struct conn *);	/* after CONN_ERROR, for logs */
 
 /* All unread input.  At most `limit` bytes (default 64 KiB) are read ahead; lent until the next call on the conn. */

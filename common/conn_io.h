@@ -6,7 +6,6 @@
 #define COMMON_CONN_IO_H
 
 #include "common/conn.h"
-#include "common/tls.h"
 
 /* The calls of tls.h, filled in by conn_start_tls(): roles that never call it do not link OpenSSL. */
 struct conn_tls {
@@ -17,6 +16,7 @@ struct conn_tls {
 	bool (*pending)(const struct tls *);
 	const char *(*describe)(const struct tls *);
 	const char *(*why)(const struct tls *);
+	size_t (*binding)(struct tls *, enum tls_binding, char bytes[TLS_BINDING_MAX]);
 	void (*free)(struct tls **);
 };
 

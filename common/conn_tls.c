@@ -9,6 +9,7 @@ static const struct conn_tls calls = {
 	.pending = tls_pending,
 	.describe = tls_describe,
 	.why = tls_why,
+	.binding = tls_binding,
 	.free = tls_free,
 };
 

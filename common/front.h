@@ -64,11 +64,21 @@ void client_deadline(struct client *, int64_t ms); /* replaces idle_ms until the
 void client_start_tls(struct client *); /* after the reply was written; closes if input is waiting (injection) */
 bool front_has_tls(const struct front *);
 
-/* Begins an exchange: `mechanism` as the client named it; `initial` decoded, NO_SPAN if it gave none. */
+/* SASL, line by line.  After CLIENT_SASL_ASKED comes challenge(), logged_in() or refused(). */
+enum client_sasl { CLIENT_SASL_ASKED, CLIENT_SASL_CANCELLED, CLIENT_SASL_NOT_BASE64, CLIENT_SASL_NO_MECHANISM };
+enum { CLIENT_SASL_LINE_MAX = 12288 }; /* RFC 4954, 4; RFC 5034, 4 */
+/* `initial` as the client wrote it: in base64, "=" if it has no bytes; NO_SPAN: there is none. */
+enum client_sasl client_sasl_begin(struct client *, struct span mechanism, struct span initial);
+bool client_is_answering(const struct client *); /* its next line answers a challenge: */
+enum client_sasl client_sasl_answer(struct client *, struct span line);
+void client_sasl_challenge(struct client *, const char *before, struct span data); /* writes it, and CRLF */
+void client_sasl_names(struct client *, const char *before, struct buf *); /* adds the mechanisms that may be used now, each with `before` in front */
+void client_auth_password(struct client *, struct span user, struct span password); /* LOGIN, USER/PASS */
+
+/* The exchange below: `initial` and `response` decoded. */
 void client_auth(struct client *, struct span mechanism, struct span initial);
-void client_auth_password(struct client *, struct span user, struct span password); /* LOGIN, USER/PASS: as PLAIN */
 void client_auth_step(struct client *, struct span response);
-void client_auth_cancel(struct client *); /* `*`: then refused() is not called */
+void client_auth_cancel(struct client *); /* then refused() is not called */
 
 const struct settings *front_settings(const struct front *); /* current: SIGHUP may change limits */
 struct role *front_role(struct front *);

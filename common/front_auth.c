@@ -207,6 +207,12 @@ client_is_busy(const struct client *c)
 	       c->login->state != LOGIN_FINAL;
 }
 
+bool
+client_is_answering(const struct client *c)
+{
+	return c->login != NULL && !client_is_busy(c);
+}
+
 /* ---- what auth says ---- */
 
 static struct client *
@@ -513,28 +519,13 @@ client_auth(struct client *c, struct span mechanism, struct span initial)
 	wire_put_u8(&l->start, initial.ptr != NULL);
 	wire_put_bytes(&l->start, initial);
 	wire_put_bytes(&l->start, span_of(c->peer.address));
-	wire_put_u8(&l->start, client_is_tls(c));
+	front_sasl_put_bindings(c, &l->start);
 	c->login = l;
 	conn_deadline(c->conn, AUTH_MS);
 	if (f->auth != NULL)
 		tell_start(c);
 	else
 		front_auth_want(f);
-}
-
-void
-client_auth_password(struct client *c, struct span user, struct span password)
-{
-	struct buf plain = BUF_INIT(2 * RESPONSE_MAX);
-
-	buf_byte(&plain, '\0');
-	buf_add(&plain, user);
-	buf_byte(&plain, '\0');
-	buf_add(&plain, password);
-	client_auth(c, SPAN("PLAIN"), plain.bad ? SPAN("") : buf_span(&plain));
-	if (plain.ptr != NULL)
-		mem_wipe(plain.ptr, plain.room);
-	buf_free(&plain);
 }
 
 void

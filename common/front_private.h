@@ -106,6 +106,9 @@ void front_auth_want(struct front *);
 void front_auth_send(struct front *, uint16_t type, uint64_t id, struct span payload);
 void front_auth_unused(void *front); /* a timer fired */
 
+/* front_sasl.c */
+void front_sasl_put_bindings(const struct client *, struct buf *out); /* for IPC_AUTH_START */
+
 /* front_ask.c */
 void front_ask_answered(struct front *, uint16_t type, uint64_t id, struct span payload);
 void front_ask_all(struct front *);    /* there is a channel: (again) */

@@ -42,7 +42,7 @@ enum ipc_type {
 	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u32 rights (0: all) */
 
 	/* ---- front -> auth ---- */
-	IPC_AUTH_START = 56, /* id = connection; bytes mechanism, u8 has initial response, bytes initial response (decoded), bytes peer address, u8 tls */
+	IPC_AUTH_START = 56, /* id = connection; bytes mechanism, u8 has initial response, bytes initial response (decoded), bytes peer address, bytes tls-exporter, bytes tls-unique: what the connection may be bound to (RFC 9266, 5929; empty: SCRAM-SHA-256-PLUS was not offered) */
 	IPC_AUTH_STEP,	     /* id = connection; bytes response (decoded) */
 	IPC_AUTH_CANCEL,	     /* id = connection: gone, or `*` */
 	IPC_LOOKUP_RCPT,     /* id = question; bytes address */

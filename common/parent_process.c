@@ -93,6 +93,7 @@ process_settings(struct parent *p, struct buf *out)
 		.max_sessions_per_account = d->max_sessions_per_account,
 		.max_recipients = p->conf->max_recipients,
 		.plaintext_auth = d->plaintext_auth,
+		.channel_binding = d->channel_binding,
 	};
 
 	settings_put(out, &s);

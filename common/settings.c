@@ -26,6 +26,7 @@ settings_put(struct buf *b, const struct settings *s)
 	wire_put_u32(b, s->max_sessions_per_account);
 	wire_put_u32(b, s->max_recipients);
 	wire_put_u8(b, s->plaintext_auth);
+	wire_put_u8(b, s->channel_binding);
 	wire_put_u16(b, (uint16_t)s->ndomains);
 	for (size_t i = 0; i < s->ndomains; i++)
 		put_string(b, s->domains[i]);
@@ -47,6 +48,7 @@ settings_get(struct span payload, struct settings *s)
 	s->max_sessions_per_account = wire_u32(&w);
 	s->max_recipients = wire_u32(&w);
 	s->plaintext_auth = wire_u8(&w) != 0;
+	s->channel_binding = wire_u8(&w) != 0;
 	if ((most = wire_u16(&w)) > SETTINGS_DOMAINS_MAX ||
 	    s->max_connections_per_minute == 0)
 		w.bad = true;

@@ -21,7 +21,8 @@ struct settings {
 	uint32_t max_connections_per_minute; /* from one address; never 0 */
 	uint32_t max_sessions_per_account;
 	uint32_t max_recipients;
-	bool plaintext_auth; /* from loopback only */
+	bool plaintext_auth;  /* from loopback only */
+	bool channel_binding; /* SCRAM-SHA-256-PLUS is offered */
 };
 
 void settings_put(struct buf *, const struct settings *);

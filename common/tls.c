@@ -326,6 +326,36 @@ tls_pending(const struct tls *t)
 	return !t->failed && SSL_pending(t->ssl) > 0;
 }
 
+/*
+ * TLS 1.3 has no tls-unique (RFC 8446, C.5).  In TLS 1.2 it is the first
+ * Finished, which is the client's as nothing is ever resumed; without the
+ * extended master secret it can be the same on two connections (RFC 7627, 1).
+ */
+size_t
+tls_binding(struct tls *t, enum tls_binding kind, char bytes[TLS_BINDING_MAX])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	bool new = SSL_version(t->ssl) >= TLS1_3_VERSION;
+	union {
+		char *chars;
+		unsigned char *bytes;
+	} to = { bytes };
+	size_t len;
+
+	if (!t->shaken || t->failed || new != (kind == TLS_EXPORTER))
+		return 0;
+	if (new)
+		return SSL_export_keying_material(t->ssl, to.bytes,
+			   TLS_BINDING_MAX, label, sizeof(label) - 1, NULL, 0,
+			   0) == 1
+		           ? TLS_BINDING_MAX
+		           : 0;
+	if (SSL_get_extms_support(t->ssl) != 1)
+		return 0;
+	len = SSL_get_peer_finished(t->ssl, bytes, TLS_BINDING_MAX);
+	return len <= TLS_BINDING_MAX ? len : 0;
+}
+
 const char *
 tls_describe(const struct tls *t)
 {

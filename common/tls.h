@@ -29,4 +29,10 @@ bool tls_pending(const struct tls *);		 /* decrypted bytes wait inside */
 const char *tls_describe(const struct tls *);	 /* "TLSv1.3 TLS_AES_128_GCM_SHA256", for logs */
 const char *tls_why(const struct tls *);	 /* what failed, for logs: "client too old", ... */
 
+
+/* What a login may be bound to, so that it is worth nothing over another connection (RFC 9266: TLS 1.3; RFC 5929: TLS 1.2). */
+enum tls_binding { TLS_EXPORTER, TLS_UNIQUE };
+enum { TLS_BINDING_MAX = 32 };
+size_t tls_binding(struct tls *, enum tls_binding, char bytes[TLS_BINDING_MAX]); /* 0: there is none of that kind */
+
 #endif

@@ -37,9 +37,8 @@
 	"APPENDLIMIT="    /* RFC 7889: imap_put_capability() */
 /* clang-format on */
 
-/* Before login: whether a certificate is at hand, TLS is on, and a password may be said. */
+/* Before login: whether a certificate is at hand, TLS is on, and a password may be said (then come the mechanisms of SASL). */
 #define IMAP_CAPABILITY_STARTTLS " STARTTLS"
-#define IMAP_CAPABILITY_AUTH	 " AUTH=PLAIN AUTH=LOGIN"
 #define IMAP_CAPABILITY_NO_AUTH	 " LOGINDISABLED"
 
 /* "CAPABILITY" and what we can; `most` bytes may be in a message. */

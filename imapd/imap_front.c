@@ -1,7 +1,6 @@
 /* Before login (RFC 3501, 6.1, 6.2). */
 #include "imapd/imap_front.h"
 
-#include "common/base64.h"
 #include "common/mem.h"
 #include "imapd/imap_capability.h"
 #include "imapd/imap_id.h"
@@ -17,9 +16,8 @@ enum {
 
 struct imap_client {
 	struct imap_input input;
-	char *tag;      /* of the command that waits for auth */
-	bool answering; /* the next line answers a challenge of SASL */
-	bool named;     /* its name is in the log */
+	char *tag;  /* of the command that waits for auth */
+	bool named; /* its name is in the log */
 	unsigned char bad;
 };
 
@@ -119,8 +117,9 @@ put_capability(struct client *c)
 	imap_put_capability(conn_output(conn), message_size_limit(c));
 	if (front_has_tls(client_front(c)) && !client_is_tls(c))
 		conn_text(conn, IMAP_CAPABILITY_STARTTLS);
-	conn_text(conn, client_may_login(c) ? IMAP_CAPABILITY_AUTH
-					    : IMAP_CAPABILITY_NO_AUTH);
+	if (!client_may_login(c))
+		conn_text(conn, IMAP_CAPABILITY_NO_AUTH);
+	client_sasl_names(c, " AUTH=", conn_output(conn));
 }
 
 /* ---- commands ---- */
@@ -204,29 +203,23 @@ cmd_login(struct client *c, struct span tag, struct imap_args *a)
 	return WAIT;
 }
 
-/* Base64 from the client, for auth. */
+/* Where a line of an exchange leads. */
 static enum step
-decode_and(struct client *c, struct span text, struct span mechanism)
+go_on(struct client *c, enum client_sasl what)
 {
 	struct imap_client *i = client_state(c);
-	struct buf bytes = BUF_INIT(IMAP_SASL_MAX);
-	enum step step = WAIT;
 
-	if (!base64_decode(&bytes, text)) {
-		client_auth_cancel(c);
-		step = bad(c, span_of(i->tag), BAD_BASE64);
-	} else {
-		struct span got = bytes.len > 0 ? buf_span(&bytes) : SPAN("");
-
-		if (mechanism.ptr != NULL)
-			client_auth(c, mechanism, got);
-		else
-			client_auth_step(c, got);
+	switch (what) {
+	case CLIENT_SASL_ASKED: break;
+	case CLIENT_SASL_CANCELLED:
+		say(c, span_of(i->tag), BAD_CANCELLED);
+		return NEXT;
+	case CLIENT_SASL_NOT_BASE64: return bad(c, span_of(i->tag), BAD_BASE64);
+	case CLIENT_SASL_NO_MECHANISM:
+		say(c, span_of(i->tag), NO_MECHANISM);
+		return NEXT;
 	}
-	if (bytes.ptr != NULL)
-		mem_wipe(bytes.ptr, bytes.room);
-	buf_free(&bytes);
-	return step;
+	return WAIT;
 }
 
 /* AUTHENTICATE SP mechanism [SP (base64 / "=")], RFC 4959 */
@@ -238,7 +231,7 @@ cmd_authenticate(struct client *c, struct span tag, struct imap_args *a)
 	imap_sp(a);
 	mechanism = imap_atom(a);
 	if (scan_try(&a->scan, ' '))
-		initial = scan_until(&a->scan, " ", IMAP_SASL_MAX);
+		initial = scan_until(&a->scan, " ", CLIENT_SASL_LINE_MAX);
 	if (!imap_end(a))
 		return bad(c, tag, BAD_SYNTAX);
 	if (!client_may_login(c)) {
@@ -246,10 +239,7 @@ cmd_authenticate(struct client *c, struct span tag, struct imap_args *a)
 		return NEXT;
 	}
 	remember(c, tag);
-	if (initial.len > 0 && !span_is(initial, "="))
-		return decode_and(c, initial, mechanism);
-	client_auth(c, mechanism, initial.len > 0 ? SPAN("") : NO_SPAN);
-	return WAIT;
+	return go_on(c, client_sasl_begin(c, mechanism, initial));
 }
 
 /* clang-format off */
@@ -340,10 +330,9 @@ take_literal(struct client *c)
 static enum step
 answer_challenge(struct client *c)
 {
-	struct imap_client *i = client_state(c);
 	struct span line;
 
-	switch (conn_line(client_conn(c), IMAP_SASL_MAX, &line)) {
+	switch (conn_line(client_conn(c), CLIENT_SASL_LINE_MAX, &line)) {
 	case CONN_LINE: break;
 	case CONN_LINE_NONE: return WAIT;
 	case CONN_LINE_TOO_LONG:
@@ -351,12 +340,7 @@ answer_challenge(struct client *c)
 		client_auth_cancel(c);
 		return close_with(c, "* BYE That is no answer\r\n");
 	}
-	i->answering = false;
-	if (!span_is(line, "*"))
-		return decode_and(c, line, NO_SPAN);
-	client_auth_cancel(c);
-	say(c, span_of(i->tag), BAD_CANCELLED);
-	return NEXT;
+	return go_on(c, client_sasl_answer(c, line));
 }
 
 /* ---- what the front calls ---- */
@@ -379,7 +363,7 @@ input(struct client *c)
 	enum step step = NEXT;
 
 	while (step == NEXT && !client_is_busy(c)) {
-		if (i->answering) {
+		if (client_is_answering(c)) {
 			step = answer_challenge(c);
 			continue;
 		}
@@ -405,20 +389,13 @@ tls_done(struct client *c)
 	struct imap_client *i = client_state(c);
 
 	forget(i);
-	i->answering = false;
 	i->bad = 0;
 }
 
 static void
 challenge(struct client *c, struct span data)
 {
-	struct imap_client *i = client_state(c);
-	struct buf *out = conn_output(client_conn(c));
-
-	i->answering = true;
-	buf_text(out, "+ ");
-	base64_encode(out, data);
-	buf_text(out, "\r\n");
+	client_sasl_challenge(c, "+ ", data);
 }
 
 static void
@@ -468,7 +445,6 @@ refused(struct client *c, enum herr err, enum auth_failure why)
 {
 	struct imap_client *i = client_state(c);
 
-	i->answering = false;
 	say(c, span_of(i->tag), reply_for(err, why));
 }
 

@@ -7,7 +7,6 @@
 enum {
 	IMAP_AUTOLOGOUT_MS = 30 * 60 * 1000, /* RFC 9051, 5.4: at least that */
 	IMAP_KEEPALIVE_MS = 4 * 60 * 1000,
-	IMAP_SASL_MAX = 12 * 1024, /* a line of AUTHENTICATE (RFC 4954 has the figure) */
 	IMAP_NESTING_MAX = 32,
 	IMAP_SEARCH_TERMS_MAX = 1000,
 	IMAP_SAVED_RANGES_MAX = 100000, /* of UIDs, in what SEARCH saves for "$" */

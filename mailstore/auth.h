@@ -10,6 +10,8 @@
  *	a job for a thread (auth_work)      counted by the throttle around it
  *	right:  IPC_LOGIN to the parent, then IPC_AUTH_OK to the front
  *	wrong:  a delay, then IPC_AUTH_FAILED
+ * With SCRAM the name comes first and libgsasl compares, in microseconds and
+ * counted by the same throttle; nothing is remembered, for no password is seen.
  */
 #ifndef MAILSTORE_AUTH_H
 #define MAILSTORE_AUTH_H
@@ -69,6 +71,11 @@ void auth_add_peer(struct auth *, int fd, uint64_t id, uint8_t kind); /* takes f
 /* Ends what can be ended, lets the rest finish, then calls nothing_left(). */
 void auth_leave(struct auth *);
 void auth_login_ended(struct auth *); /* for auth_login.c */
+
+/* ---- auth_name.c ---- */
+
+/* Who has that name?  H_OK for nobody too: then the id is 0, and the credential one that no password fits.  Else why it cannot be told. */
+enum herr auth_name_find(const struct auth *, struct span name, struct directory_account *) MUST_USE;
 
 /* ---- auth_login.c: each returns false if the peer broke the rules ---- */
 

@@ -18,6 +18,7 @@
 enum {
 	MECHANISM_MAX = 64,
 	ADDRESS_MAX = 64, /* numeric */
+	BINDING_MAX = 32,
 };
 
 /*
@@ -31,21 +32,6 @@ struct check {
 	    *waiting; /* NULL: all gone; the try counts all the same */
 };
 
-struct auth_login {
-	struct auth_login *next; /* in the peer's bucket */
-	struct auth_peer *peer;
-	uint64_t id;
-	char address[ADDRESS_MAX + 1];
-	char name[AUTH_SASL_NAME_MAX + 1]; /* as the client wrote it */
-	struct auth_sasl *sasl;            /* until the password is known */
-	struct directory_account account;  /* id 0: there is none */
-	bool as_other;                     /* asks to act as somebody else */
-
-	struct check *check; /* while it runs */
-	struct auth_login *next_waiting;
-	struct timer *delay; /* while the answer is held back */
-};
-
 /* How a login can fail; event and `why` are part of the contract. */
 static const struct outcome {
 	enum auth_failure answer;
@@ -56,11 +42,29 @@ static const struct outcome {
 	NO_PASSWORD    = { AUTH_WRONG,        "login-failed", "no-password-set" },
 	OTHER_IDENTITY = { AUTH_WRONG,        "login-failed", "authorization-identity" },
 	UNUSABLE       = { AUTH_WRONG,        "login-failed", "unusable-password" },
+	UNBOUND        = { AUTH_WRONG,        "login-failed", "channel-binding" },
 	MALFORMED      = { AUTH_MALFORMED,    "login-failed", "malformed" },
 	THROTTLED      = { AUTH_THROTTLED,    "login-failed", "throttled" },
 	NO_MECHANISM   = { AUTH_NO_MECHANISM, "login-refused", "no-such-mechanism" },
 	BUSY           = { AUTH_BUSY,         "login-refused", "busy" };
 /* clang-format on */
+
+struct auth_login {
+	struct auth_login *next; /* in the peer's bucket */
+	struct auth_peer *peer;
+	uint64_t id;
+	char address[ADDRESS_MAX + 1];
+	char name[AUTH_SASL_NAME_MAX + 1]; /* as the client wrote it */
+	struct auth_sasl *sasl; /* until it is known who knows what */
+	struct auth_throttle_peer from;
+	struct directory_account account; /* id 0: there is none */
+	const struct outcome *refusal;    /* why there is no credential */
+	bool as_other;                    /* asks to act as somebody else */
+
+	struct check *check; /* while it runs */
+	struct auth_login *next_waiting;
+	struct timer *delay; /* while the answer is held back */
+};
 
 /* ---- the life of a login ---- */
 
@@ -152,7 +156,7 @@ fail_later(struct auth_login *l, const struct outcome *o, int64_t ms)
 
 /* The parent hears of it first: it is the one that makes the session. */
 static void
-succeed(struct auth_login *l)
+succeed(struct auth_login *l, struct span final)
 {
 	struct auth_peer *p = l->peer;
 	struct buf out = BUF_INIT(1024);
@@ -167,7 +171,7 @@ succeed(struct auth_login *l)
 	channel_send(p->auth->parent, IPC_LOGIN, l->id, buf_span(&out));
 	buf_clear(&out);
 	wire_put_u64(&out, l->account.id);
-	wire_put_bytes(&out, SPAN(""));
+	wire_put_bytes(&out, final);
 	wire_put_bytes(&out, span_of(l->account.address));
 	channel_send(p->channel, IPC_AUTH_OK, l->id, buf_span(&out));
 	buf_free(&out);
@@ -175,25 +179,6 @@ succeed(struct auth_login *l)
 }
 
 /* ---- checking a password ---- */
-
-/* For a name that nobody has: the same for the same name at all times. */
-static void
-make_up(const struct auth *a, struct span name, struct directory_credential *c)
-{
-	char lower[AUTH_SASL_NAME_MAX];
-	struct span parts[2] = { SPAN("salt"), { lower, name.len } };
-	uint8_t digest[PASSWORD_DIGEST_LEN];
-
-	for (size_t i = 0; i < name.len; i++)
-		lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z'
-		               ? (char)(name.ptr[i] + ('a' - 'A'))
-		               : name.ptr[i];
-	c->iterations = PASSWORD_ITERATIONS;
-	password_digest(a->secret, parts, COUNT_OF(parts), digest);
-	memcpy(c->salt, digest, sizeof(c->salt));
-	parts[0] = SPAN("key");
-	password_digest(a->secret, parts, COUNT_OF(parts), c->stored_key);
-}
 
 static bool
 same_peer(
@@ -228,8 +213,7 @@ wait_for(struct auth_login *l, struct check *c)
 }
 
 static void
-check(struct auth_login *l, const struct auth_throttle_peer *from,
-    struct span password)
+check(struct auth_login *l, struct span password)
 {
 	struct auth *a = l->peer->auth;
 	uint8_t digest[PASSWORD_DIGEST_LEN];
@@ -238,15 +222,15 @@ check(struct auth_login *l, const struct auth_throttle_peer *from,
 	auth_cache_digest(a->cache, &l->account, password, digest);
 	if (l->account.id != 0 && auth_cache_knows(a->cache, l->account.id,
 				      digest, clock_mono_ms())) {
-		succeed(l);
+		succeed(l, SPAN(""));
 		return;
 	}
-	if ((c = find_check(a, from, digest)) != NULL) {
+	if ((c = find_check(a, &l->from, digest)) != NULL) {
 		wait_for(l, c);
 		return;
 	}
 	c = mem_alloc(sizeof(*c));
-	c->job.peer = *from;
+	c->job.peer = l->from;
 	c->job.credential = l->account.credential;
 	if (password.len > 0)
 		memcpy(c->job.password, password.ptr, password.len);
@@ -261,24 +245,6 @@ check(struct auth_login *l, const struct auth_throttle_peer *from,
 	fail(l, &BUSY);
 }
 
-/* Who that is; a credential to check against is there in any case. */
-static enum herr
-find_account(const struct auth *a, struct auth_login *l)
-{
-	struct span name = span_of(l->name);
-	enum herr err;
-
-	err = directory_account_by_login(a->directory, name, &l->account);
-	if (err == H_OK && l->account.credential.iterations == 0)
-		l->account.id = 0;
-	if (err == H_NOTFOUND || (err == H_OK && l->account.id == 0)) {
-		l->account = (struct directory_account){ 0 };
-		make_up(a, name, &l->account.credential);
-		return H_OK;
-	}
-	return err;
-}
-
 /*
  * RFC 4616, 2: acting as somebody else is not offered to anybody.  It is told
  * only to those who know the password: to others the answer would say which of
@@ -291,8 +257,7 @@ is_self(const struct auth *a, const struct auth_login *l, struct span authzid)
 
 	if (authzid.len == 0 || span_same_nocase(authzid, span_of(l->name)))
 		return true;
-	return l->account.id != 0 &&
-	       directory_account_by_login(a->directory, authzid, &other) ==
+	return directory_account_by_login(a->directory, authzid, &other) ==
 	           H_OK &&
 	       other.id == l->account.id;
 }
@@ -319,28 +284,37 @@ take_name(struct auth_login *l, struct span name)
 	return true;
 }
 
+/* Who it says it is; NULL, or why that cannot be told. */
+static const struct outcome *
+meet(struct auth_login *l, struct span name)
+{
+	struct auth *a = l->peer->auth;
+
+	if (!take_name(l, name))
+		return &MALFORMED;
+	auth_throttle_peer(a->throttle, l->address, &l->from);
+	if (auth_throttle_blocked(a->throttle, &l->from, clock_wall()))
+		return &THROTTLED;
+	return auth_name_find(a, name, &l->account) == H_OK ? NULL : &BUSY;
+}
+
 static void
 decide(struct auth_login *l)
 {
-	struct auth *a = l->peer->auth;
 	struct buf prepared = BUF_INIT(PASSWORD_MAX);
 	struct span name, password, authzid;
-	struct auth_throttle_peer from;
+	const struct outcome *o;
 
 	auth_sasl_result(l->sasl, &name, &password, &authzid);
-	auth_throttle_peer(a->throttle, l->address, &from);
-	if (!take_name(l, name))
-		fail(l, &MALFORMED);
-	else if (!auth_sasl_prepare(password, &prepared))
-		fail(l, &UNUSABLE);
-	else if (auth_throttle_blocked(a->throttle, &from, clock_wall()))
-		fail(l, &THROTTLED);
-	else if (a->directory == NULL || find_account(a, l) != H_OK)
-		fail(l, &BUSY);
-	else {
-		l->as_other = !is_self(a, l, authzid);
+	o = meet(l, name);
+	if (o == NULL && !auth_sasl_prepare(password, &prepared))
+		o = &UNUSABLE;
+	if (o != NULL) {
+		fail(l, o);
+	} else {
+		l->as_other = !is_self(l->peer->auth, l, authzid);
 		auth_sasl_free(&l->sasl);
-		check(l, &from, buf_span(&prepared));
+		check(l, buf_span(&prepared));
 	}
 	if (prepared.ptr != NULL)
 		mem_wipe(prepared.ptr, prepared.len);
@@ -382,47 +356,127 @@ auth_login_done(void *arg, struct auth_job *job)
 		else {
 			auth_cache_add(a->cache, l->account.id, c->digest,
 			    clock_mono_ms());
-			succeed(l);
+			succeed(l, SPAN(""));
 		}
 	}
 	mem_wipe(c, sizeof(*c));
 	mem_free(&c);
 }
 
+/* ---- SCRAM ---- */
+
+static bool
+give_credential(void *arg, struct span name, struct directory_credential *c)
+{
+	struct auth_login *l = arg;
+
+	if ((l->refusal = meet(l, name)) != NULL)
+		return false;
+	*c = l->account.credential;
+	return true;
+}
+
+/*
+ * Each proof is another, whatever the password: whether it is the guess of
+ * before cannot be told, so each counts.
+ */
+static uint32_t
+new_guess(void)
+{
+	uint32_t guess;
+
+	password_random(&guess, sizeof(guess));
+	return guess | 1;
+}
+
+static void
+proven(struct auth_login *l, struct span final)
+{
+	struct span name, password, authzid;
+
+	auth_sasl_result(l->sasl, &name, &password, &authzid);
+	l->as_other = !is_self(l->peer->auth, l, authzid);
+	succeed(l, final);
+}
+
+/* The client's proof: a try of a password, counted as any other. */
+static void
+take_proof(struct auth_login *l, struct span response)
+{
+	struct auth *a = l->peer->auth;
+	struct span final = NO_SPAN;
+	enum auth_sasl_step step;
+	int64_t now = clock_wall(), delay;
+
+	if (!auth_throttle_take(a->throttle, &l->from, now)) {
+		fail(l, &THROTTLED);
+		return;
+	}
+	step = auth_sasl_step(l->sasl, response, &final);
+	if (step == AUTH_SASL_PROVEN && l->account.id == 0)
+		step = AUTH_SASL_WRONG;
+	if (step == AUTH_SASL_WRONG) {
+		delay = auth_throttle_failed(
+		    a->throttle, &l->from, new_guess(), now);
+		auth_sasl_free(&l->sasl);
+		fail_later(l, why_wrong(a, l), delay);
+		return;
+	}
+	auth_throttle_give_back(a->throttle, &l->from, now);
+	if (step == AUTH_SASL_PROVEN)
+		proven(l, final);
+	else
+		fail(l, &MALFORMED);
+}
+
 /* ---- what the front says ---- */
+
+static void
+say_challenge(struct auth_login *l, struct span challenge)
+{
+	struct buf out = BUF_INIT(CHANNEL_PAYLOAD_MAX);
+
+	wire_put_bytes(&out, challenge);
+	channel_send(
+	    l->peer->channel, IPC_AUTH_CHALLENGE, l->id, buf_span(&out));
+	buf_free(&out);
+}
+
+/* The password cannot be used; whose it was is for the log. */
+static void
+unusable(struct auth_login *l)
+{
+	struct span name, password, authzid;
+
+	auth_sasl_result(l->sasl, &name, &password, &authzid);
+	fail(l, take_name(l, name) ? &UNUSABLE : &MALFORMED);
+}
 
 static void
 take_step(struct auth_login *l, enum auth_sasl_step step, struct span challenge)
 {
-	struct span name, password, authzid;
-	struct buf out = BUF_INIT(1024);
-
 	switch (step) {
-	case AUTH_SASL_CHALLENGE:
-		wire_put_bytes(&out, challenge);
-		channel_send(l->peer->channel, IPC_AUTH_CHALLENGE, l->id,
-		    buf_span(&out));
-		buf_free(&out);
-		break;
+	case AUTH_SASL_CHALLENGE: say_challenge(l, challenge); break;
 	case AUTH_SASL_PASSWORD: decide(l); break;
-	case AUTH_SASL_UNUSABLE:
-		auth_sasl_result(l->sasl, &name, &password, &authzid);
-		fail(l, take_name(l, name) ? &UNUSABLE : &MALFORMED);
-		break;
+	case AUTH_SASL_UNUSABLE: unusable(l); break;
+	case AUTH_SASL_REFUSED: fail(l, l->refusal); break;
+	case AUTH_SASL_UNBOUND: fail(l, &UNBOUND); break;
+	case AUTH_SASL_PROVEN: /* never but in take_proof() */
+	case AUTH_SASL_WRONG:
 	case AUTH_SASL_MALFORMED: fail(l, &MALFORMED); break;
 	}
 }
 
 static void
 begin(struct auth_login *l, struct span mechanism, bool has_initial,
-    struct span initial)
+    struct span initial, struct auth_sasl_terms *terms)
 {
 	struct auth *a = l->peer->auth;
 	struct span challenge = NO_SPAN;
 
 	if (a->nlogins > AUTH_LOGINS_MAX)
 		fail(l, &BUSY);
-	else if ((l->sasl = auth_sasl_new(mechanism)) == NULL)
+	else if ((l->sasl = auth_sasl_new(mechanism, terms)) == NULL)
 		fail(l, &NO_MECHANISM);
 	else {
 		enum auth_sasl_step step =
@@ -440,9 +494,11 @@ auth_login_start(struct auth_peer *p, struct channel_msg *m)
 	bool has_initial = wire_u8(&w) != 0;
 	struct span initial = wire_bytes(&w, CHANNEL_PAYLOAD_MAX);
 	struct span address = wire_bytes(&w, ADDRESS_MAX);
+	struct auth_sasl_terms terms = { .credential = give_credential };
 	struct auth_login **at = place_of(p, m->id), *l;
 
-	(void)wire_u8(&w); /* tls: no mechanism binds to it yet */
+	terms.tls_exporter = wire_bytes(&w, BINDING_MAX);
+	terms.tls_unique = wire_bytes(&w, BINDING_MAX);
 	if (!wire_end(&w) || *at != NULL)
 		return false;
 	*at = l = mem_alloc(sizeof(*l));
@@ -451,7 +507,8 @@ auth_login_start(struct auth_peer *p, struct channel_msg *m)
 	l->id = m->id;
 	for (size_t i = 0; i < address.len; i++)
 		l->address[i] = address.ptr[i];
-	begin(l, mechanism, has_initial, initial);
+	terms.arg = l;
+	begin(l, mechanism, has_initial, initial, &terms);
 	return true;
 }
 
@@ -469,6 +526,10 @@ auth_login_step(struct auth_peer *p, struct channel_msg *m)
 	/* Its end and our answer may have crossed. */
 	if (l == NULL || l->sasl == NULL)
 		return true;
+	if (auth_sasl_is_try(l->sasl)) {
+		take_proof(l, response);
+		return true;
+	}
 	step = auth_sasl_step(l->sasl, response, &challenge);
 	take_step(l, step, challenge);
 	return true;

@@ -1,6 +1,5 @@
 #include "pop3d/pop3_front.h"
 
-#include "common/base64.h"
 #include "common/mem.h"
 #include "common/scan.h"
 #include "pop3d/pop3_reply.h"
@@ -14,7 +13,6 @@ enum {
 /* What a client has said so far. */
 struct pop3_client {
 	struct buf user; /* from USER, until PASS */
-	bool answering;  /* the next line answers a challenge of SASL */
 	unsigned bad;
 };
 
@@ -61,14 +59,15 @@ forget_user(struct pop3_client *p)
 static enum step
 cmd_capa(struct client *c, const struct pop3_line *l)
 {
+	struct buf names = BUF_INIT(POP3_LINE_MAX);
 	unsigned what = 0;
 
 	(void)l;
-	if (client_may_login(c))
-		what |= POP3_CAPA_LOGIN;
+	client_sasl_names(c, " ", &names);
 	if (front_has_tls(client_front(c)) && !client_is_tls(c))
 		what |= POP3_CAPA_STLS;
-	pop3_capa(client_conn(c), what);
+	pop3_capa(client_conn(c), what, buf_span(&names));
+	buf_free(&names);
 	return NEXT;
 }
 
@@ -130,62 +129,30 @@ cmd_pass(struct client *c, const struct pop3_line *l)
 	return WAIT;
 }
 
+/* Where a line of an exchange leads. */
 static enum step
-decode_and(struct client *c, struct span text,
-    void (*then)(struct client *, struct span))
+go_on(struct client *c, enum client_sasl what)
 {
-	struct buf bytes = BUF_INIT(POP3_RESPONSE_MAX);
-	enum step step = WAIT;
-
-	if (base64_decode(&bytes, text)) {
-		then(c, bytes.len > 0 ? buf_span(&bytes) : SPAN(""));
-	} else {
-		client_auth_cancel(c);
-		step = bad_line(c, POP3_NOT_BASE64);
+	switch (what) {
+	case CLIENT_SASL_ASKED: break;
+	case CLIENT_SASL_CANCELLED: say(c, POP3_CANCELLED); return NEXT;
+	case CLIENT_SASL_NOT_BASE64: return bad_line(c, POP3_NOT_BASE64);
+	case CLIENT_SASL_NO_MECHANISM: say(c, POP3_NO_MECHANISM); return NEXT;
 	}
-	if (bytes.ptr != NULL)
-		mem_wipe(bytes.ptr, bytes.room);
-	buf_free(&bytes);
-	return step;
+	return WAIT;
 }
-
-static void
-auth_plain(struct client *c, struct span initial)
-{
-	client_auth(c, SPAN("PLAIN"), initial);
-}
-
-static void
-auth_login(struct client *c, struct span initial)
-{
-	client_auth(c, SPAN("LOGIN"), initial);
-}
-
-/* clang-format off */
-static const struct {
-	const char *name;
-	void (*begin)(struct client *, struct span initial);
-} mechanisms[] = {
-	{ "PLAIN", auth_plain },
-	{ "LOGIN", auth_login },
-};
-/* clang-format on */
 
 /* Outlook asks with a bare AUTH which mechanisms there are. */
 static enum step
 list_mechanisms(struct client *c)
 {
-	say(c, POP3_OK);
-	for (size_t i = 0; i < COUNT_OF(mechanisms) && client_may_login(c);
-	     i++) {
-		conn_text(client_conn(c), mechanisms[i].name);
-		conn_text(client_conn(c), "\r\n");
-	}
-	conn_text(client_conn(c), ".\r\n");
+	conn_text(client_conn(c), "+OK");
+	client_sasl_names(c, "\r\n", conn_output(client_conn(c)));
+	conn_text(client_conn(c), "\r\n.\r\n");
 	return NEXT;
 }
 
-/* RFC 5034, 4: "=" is an initial response of no bytes. */
+/* RFC 5034, 4 */
 static enum step
 cmd_auth(struct client *c, const struct pop3_line *l)
 {
@@ -197,15 +164,8 @@ cmd_auth(struct client *c, const struct pop3_line *l)
 		say(c, POP3_TLS_FIRST);
 		return NEXT;
 	}
-	for (size_t i = 0; i < COUNT_OF(mechanisms); i++) {
-		if (!span_is_nocase(m.word, mechanisms[i].name))
-			continue;
-		if (m.has_rest && !span_is(m.rest, "="))
-			return decode_and(c, m.rest, mechanisms[i].begin);
-		mechanisms[i].begin(c, m.has_rest ? SPAN("") : NO_SPAN);
-		return WAIT;
-	}
-	return bad_line(c, POP3_NO_MECHANISM);
+	return go_on(c, client_sasl_begin(c, m.word,
+			    m.has_rest ? span_trim(m.rest) : NO_SPAN));
 }
 
 static enum step
@@ -273,19 +233,6 @@ run_line(struct client *c, struct span line)
 	return bad_line(c, POP3_UNKNOWN);
 }
 
-static enum step
-answer_challenge(struct client *c, struct span line)
-{
-	struct pop3_client *p = client_state(c);
-
-	p->answering = false;
-	if (!span_is(line, "*"))
-		return decode_and(c, line, client_auth_step);
-	client_auth_cancel(c);
-	say(c, POP3_CANCELLED);
-	return NEXT;
-}
-
 /* ---- what the front calls ---- */
 
 static void
@@ -299,26 +246,24 @@ greet(struct client *c)
 static size_t
 longest_line(struct client *c)
 {
-	const struct pop3_client *p = client_state(c);
-
-	return p->answering ||
+	return client_is_answering(c) ||
 	               span_starts_nocase(conn_input(client_conn(c)), "AUTH ")
-	           ? POP3_RESPONSE_MAX
+	           ? CLIENT_SASL_LINE_MAX
 	           : POP3_LINE_MAX;
 }
 
 static void
 input(struct client *c)
 {
-	struct pop3_client *p = client_state(c);
 	enum step step = NEXT;
 	struct span line;
 
 	while (step == NEXT) {
 		switch (conn_line(client_conn(c), longest_line(c), &line)) {
 		case CONN_LINE:
-			step = p->answering ? answer_challenge(c, line)
-			                    : run_line(c, line);
+			step = client_is_answering(c)
+			           ? go_on(c, client_sasl_answer(c, line))
+			           : run_line(c, line);
 			break;
 		case CONN_LINE_NONE: return;
 		case CONN_LINE_TOO_LONG:
@@ -335,20 +280,13 @@ tls_done(struct client *c)
 	struct pop3_client *p = client_state(c);
 
 	forget_user(p);
-	p->answering = false;
 	p->bad = 0;
 }
 
 static void
 challenge(struct client *c, struct span data)
 {
-	struct pop3_client *p = client_state(c);
-	struct buf *out = conn_output(client_conn(c));
-
-	p->answering = true;
-	buf_text(out, "+ ");
-	base64_encode(out, data);
-	buf_text(out, "\r\n");
+	client_sasl_challenge(c, "+ ", data);
 }
 
 static void
@@ -376,9 +314,6 @@ reply_for(enum auth_failure why)
 static void
 refused(struct client *c, enum herr err, enum auth_failure why)
 {
-	struct pop3_client *p = client_state(c);
-
-	p->answering = false;
 	say(c, err == H_DENIED ? reply_for(why) : pop3_reply_for(err));
 }
 

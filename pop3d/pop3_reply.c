@@ -76,12 +76,15 @@ pop3_reply_for(enum herr err)
 /* RFC 2449, 6: STLS before login alone; IMPLEMENTATION, which helps those who
  * look for a hole, after it alone. */
 void
-pop3_capa(struct conn *c, unsigned what)
+pop3_capa(struct conn *c, unsigned what, struct span sasl)
 {
 	conn_text(c, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 		     "PIPELINING\r\nEXPIRE NEVER\r\n");
-	if (what & POP3_CAPA_LOGIN)
-		conn_text(c, "USER\r\nSASL PLAIN LOGIN\r\n");
+	if (sasl.len > 0) {
+		conn_text(c, "USER\r\nSASL");
+		conn_write(c, sasl);
+		conn_text(c, "\r\n");
+	}
 	if (what & POP3_CAPA_STLS)
 		conn_text(c, "STLS\r\n");
 	if (what & POP3_CAPA_SESSION)

@@ -9,11 +9,9 @@
 
 enum {
 	POP3_LINE_MAX = 255,	     /* with CRLF: RFC 2449, 4 */
-	POP3_RESPONSE_MAX = 12288,   /* a line of SASL: RFC 5034, 4 */
 	POP3_BAD_MAX = 10,	     /* senseless lines; then it is no mail program */
 	POP3_CAPA_STLS = 1 << 0,     /* may still be asked for */
-	POP3_CAPA_LOGIN = 1 << 1,    /* passwords are taken here and now */
-	POP3_CAPA_SESSION = 1 << 2,  /* logged in */
+	POP3_CAPA_SESSION = 1 << 1,  /* logged in */
 };
 
 enum pop3_reply {
@@ -58,7 +56,11 @@ enum pop3_reply {
 void pop3_say(struct conn *, enum pop3_reply);
 /* What an error of ours looks like from outside. */
 enum pop3_reply pop3_reply_for(enum herr);
-void pop3_capa(struct conn *, unsigned what);
+/* `sasl`: mechanisms, each with a space in front; empty: no passwords are taken here and now. */
+void pop3_capa(struct conn *, unsigned what, struct span sasl);
+/* Those that everybody has heard of before login: RFC 2449, 5 wants them after it too. */
+#define POP3_SASL " PLAIN LOGIN SCRAM-SHA-256"
+
 
 /* A command: its word, and what follows the first space. */
 struct pop3_line {

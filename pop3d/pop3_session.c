@@ -176,7 +176,7 @@ static void
 cmd_capa(struct pop3_session *s, const struct args *a)
 {
 	(void)a;
-	pop3_capa(s->conn, POP3_CAPA_SESSION | POP3_CAPA_LOGIN);
+	pop3_capa(s->conn, POP3_CAPA_SESSION, SPAN(POP3_SASL));
 }
 
 static void

@@ -27,9 +27,6 @@ enum smtp_step {
 /* What the next bytes of the client are. */
 enum smtp_mode {
 	SMTP_COMMANDS,
-	SMTP_AUTH_NAME, /* AUTH LOGIN: a name, then a password */
-	SMTP_AUTH_PASSWORD,
-	SMTP_AUTH_RESPONSE, /* of another mechanism */
 	SMTP_DATA,
 };
 
@@ -41,7 +38,6 @@ struct smtp_session {
 	struct smtp_mail *mail; /* NULL: no transaction */
 	struct smtp_question *question;
 	struct timer *penalty; /* made when it is first needed */
-	char *auth_name;       /* between the two prompts of AUTH LOGIN */
 	uint64_t account;      /* 0: not logged in */
 	struct outlet *queue;  /* of the login */
 	int64_t line_since;    /* when the line that is awaited could begin (ms) */

@@ -65,8 +65,11 @@ smtp_cmd_ehlo(struct smtp_session *s, struct span args)
 	buf_text(out, "\r\n250-8BITMIME\r\n");
 	if (offers_tls(s))
 		buf_text(out, "250-STARTTLS\r\n");
-	if (offers_auth(s))
-		buf_text(out, "250-AUTH PLAIN LOGIN\r\n");
+	if (offers_auth(s)) {
+		buf_text(out, "250-AUTH");
+		client_sasl_names(s->client, " ", out);
+		buf_text(out, "\r\n");
+	}
 	buf_text(out, "250-ENHANCEDSTATUSCODES\r\n");
 	smtp_say_more(s, REPLY_HELLO, "SMTPUTF8");
 	return SMTP_DONE;

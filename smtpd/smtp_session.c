@@ -44,9 +44,9 @@ take_line(struct smtp_session *s, struct span line)
 		smtp_say(s, REPLY_BARE);
 		return SMTP_CLOSE;
 	}
-	if (s->mode == SMTP_COMMANDS)
-		return smtp_command_run(s, line);
-	return smtp_auth_line(s, line);
+	if (client_is_answering(s->client))
+		return smtp_auth_line(s, line);
+	return smtp_command_run(s, line);
 }
 
 /* False if there is no whole line yet. */
@@ -239,7 +239,6 @@ gone(struct client *c)
 	outlet_free(&s->queue);
 	timer_free(&s->penalty);
 	mem_free(&s->helo);
-	mem_free(&s->auth_name);
 }
 
 #define SAME_FOR_BOTH                                                    \

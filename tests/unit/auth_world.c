@@ -27,6 +27,7 @@ static struct settings settings = { .domains = domains, .ndomains = 2 };
 unsigned left;
 
 struct heard by_front, by_parent;
+struct span binding;
 
 static void
 hear(void *arg, struct channel *c, struct channel_msg *m)
@@ -107,6 +108,9 @@ auth_world_begin(void **state)
 	add_account(d, "carol@example.test", "p\xc3\xa4ss", &id);
 	add_account(d, "new@example.test", "", &id);
 	add_account(d, "j\xc3\xb6rg@xn--bcher-kva.test", "secret", &id);
+	add_account(d, "twin@example.test", "secret", &id);
+	add_account(d, "twin@xn--bcher-kva.test", "secret", &id);
+	add_account(d, "only@xn--bcher-kva.test", "secret", &id);
 	assert_int_equal(directory_add_alias(d, SPAN("info@example.test"),
 			     (struct span[]){ SPAN("alice@example.test"),
 				 SPAN("eve@far.example") },
@@ -124,6 +128,7 @@ auth_world_begin(void **state)
 	at_parent = channel_new(loop, pair[1], &ears, &by_parent);
 	auth->parent = parent;
 	by_front = by_parent = (struct heard){ 0 };
+	binding = NO_SPAN;
 	left = 0;
 	connect_front(77, PEER_FRONT);
 	return 0;
@@ -152,8 +157,19 @@ start(uint64_t id, const char *mechanism, struct span initial,
 	wire_put_u8(&out, initial.ptr != NULL);
 	wire_put_bytes(&out, initial);
 	wire_put_bytes(&out, span_of(address));
-	wire_put_u8(&out, 1);
+	wire_put_bytes(&out, binding);
+	wire_put_bytes(&out, SPAN(""));
 	channel_send(front, IPC_AUTH_START, id, buf_span(&out));
+	buf_free(&out);
+}
+
+void
+step(uint64_t id, struct span response)
+{
+	struct buf out = BUF_INIT(CHANNEL_PAYLOAD_MAX);
+
+	wire_put_bytes(&out, response);
+	channel_send(front, IPC_AUTH_STEP, id, buf_span(&out));
 	buf_free(&out);
 }
 

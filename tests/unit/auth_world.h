@@ -19,12 +19,14 @@ extern struct loop *loop;
 extern struct auth *auth;
 extern struct channel *front;
 extern struct heard by_front, by_parent;
+extern struct span binding; /* of the next start(): tls-exporter */
 extern char *folder;
 extern uint64_t alice;
 extern unsigned left; /* calls of nothing_left() */
 
 /*
  * Accounts alice ("secret"), carol and new (without a password) @example.test,
+ * twin in both domains, only in the other one,
  * and the alias info, for alice and somebody outside.
  */
 int auth_world_begin(void **state);
@@ -33,6 +35,7 @@ int auth_world_warm_up(void **state); /* once */
 
 void connect_front(uint64_t id, uint8_t kind); /* a new `front`; the old one hangs up */
 void start(uint64_t id, const char *mechanism, struct span initial, const char *address);
+void step(uint64_t id, struct span response);
 void plain(uint64_t id, const char *words, const char *address); /* PLAIN in one piece: "authzid|name|password" */
 void wait_front(void);	 /* for the next message */
 void wait_hurried(void); /* the same; failures come without their delay */
