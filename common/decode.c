@@ -19,6 +19,18 @@ decode_encoding(struct span name)
 	return DECODE_IDENTITY;
 }
 
+bool
+decode_knows(struct span name)
+{
+	static const char *const identity[] = { "7bit", "8bit", "binary" };
+
+	name = span_trim(name);
+	for (size_t i = 0; i < COUNT_OF(identity); i++)
+		if (span_is_nocase(name, identity[i]))
+			return true;
+	return decode_encoding(name) != DECODE_IDENTITY;
+}
+
 void
 decode_begin(struct decode *d, enum decode_encoding encoding)
 {

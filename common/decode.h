@@ -10,6 +10,7 @@
 
 enum decode_encoding { DECODE_IDENTITY, DECODE_QUOTED_PRINTABLE, DECODE_BASE64 };
 enum decode_encoding decode_encoding(struct span name); /* unknown names: identity */
+bool decode_knows(struct span name); /* it is one of RFC 2045, in any spelling that decode_encoding() takes */
 
 int decode_hex(char); /* the value of a hexadecimal digit in any case, or -1 */
 

@@ -71,7 +71,7 @@ read_header(struct imap_session *s, struct imap_body *b,
 
 	b->header.limit = MIME_HEADER_MAX;
 	buf_clear(&b->header);
-	if (!imap_section_find(&item->section, txn, row, &start, &len))
+	if (!imap_section_find(&item->section, txn, row, &start, &len, NULL))
 		return false;
 	if (len > MIME_HEADER_MAX)
 		len = MIME_HEADER_MAX;
@@ -117,15 +117,15 @@ put_fields(struct imap_session *s, struct imap_body *b,
 
 /* ---- bytes as they are ---- */
 
-static void
-give_up(struct imap_session *s, const struct imap_body *b)
+void
+imap_body_lost(struct imap_session *s, uint64_t message, uint64_t at)
 {
 	struct log_line l;
 
 	log_begin(&l, LOG_ERROR, "unreadable-message");
 	log_number(&l, "account", (int64_t)store_account(s->account->store));
-	log_number(&l, "message", (int64_t)b->message);
-	log_number(&l, "at", (int64_t)b->at);
+	log_number(&l, "message", (int64_t)message);
+	log_number(&l, "at", (int64_t)at);
 	log_end(&l);
 	s->over = true;
 }
@@ -138,7 +138,7 @@ put_bytes(struct imap_session *s, struct imap_body *b)
 		struct span got = store_bytes(txn, b->message, b->at);
 
 		if (got.len == 0) { /* the size is said: there is no way back */
-			give_up(s, b);
+			imap_body_lost(s, b->message, b->at);
 			return IMAP_DONE;
 		}
 		if (got.len > b->left)
@@ -161,7 +161,7 @@ begin_bytes(struct imap_session *s, struct imap_body *b,
 	struct store_txn *txn = imap_read(s->account);
 	uint64_t start, size;
 
-	if (!imap_section_find(&item->section, txn, row, &start, &size))
+	if (!imap_section_find(&item->section, txn, row, &start, &size, NULL))
 		return put_nil(s, label);
 	if (!clip(item, &start, &size))
 		return put_empty(s, label);

@@ -13,6 +13,8 @@ struct imap_body { /* zeroed: nothing under way */
 };
 
 void imap_body_free(struct imap_body *);
+/* What was announced cannot be read: the session is over. */
+void imap_body_lost(struct imap_session *, uint64_t message, uint64_t at);
 /*
  * Begins or goes on: label, size, bytes.  IMAP_DONE or IMAP_WAIT_ROOM.  If the
  * store cannot read what was announced, the session is over; what cannot be

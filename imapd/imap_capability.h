@@ -28,6 +28,7 @@
 	"ESEARCH "        /* RFC 4731 */ \
 	"SEARCHRES "      /* RFC 5182 */ \
 	"WITHIN "         /* RFC 5032 */ \
+	"BINARY "         /* RFC 3516 */ \
 	"UIDPLUS "        /* RFC 4315 */ \
 	"MOVE "           /* RFC 6851 */ \
 	"UNSELECT "       /* RFC 3691 */ \

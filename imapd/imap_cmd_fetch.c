@@ -1,11 +1,12 @@
 /*
- * FETCH (RFC 3501, 6.4.5; RFC 7162, 3.1.4, 3.2.6).  Answers are written message
+ * FETCH (RFC 9051, 6.4.5; RFC 7162, 3.1.4, 3.2.6).  Answers are written message
  * by message, as fast as the client reads, in slices.  Where \Seen is to be
  * set, that is done for some messages ahead, in one transaction.
  */
 #include "common/date.h"
 #include "common/mem.h"
 #include "imapd/imap_batch.h"
+#include "imapd/imap_binary.h"
 #include "imapd/imap_body.h"
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_condstore.h"
@@ -24,12 +25,14 @@ struct fetch {
 	struct imap_set uids;
 	uint32_t expected, met; /* messages */
 	uint32_t at;            /* the next UID */
-	bool damaged;
+	bool damaged, unknown;  /* of a part, how it is encoded */
 	/* the message under way */
 	bool open;
 	struct store_row row;
 	size_t item;
+	bool any; /* item of it was told */
 	struct imap_body body;
+	struct imap_binary binary;
 	/* \Seen */
 	uint32_t seen_to; /* set for UIDs before this one */
 	struct imap_set newly;
@@ -44,6 +47,7 @@ release(void *state)
 	imap_set_free(&f->uids);
 	imap_set_free(&f->newly);
 	imap_body_free(&f->body);
+	imap_binary_free(&f->binary);
 }
 
 /* ---- one message ---- */
@@ -97,6 +101,8 @@ put_value(
 		    row->size, kind == IMAP_ITEM_BODYSTRUCTURE);
 		break;
 	case IMAP_ITEM_SECTION:
+	case IMAP_ITEM_BINARY:
+	case IMAP_ITEM_BINARY_SIZE:
 	case IMAP_ITEM_KINDS: break;
 	}
 }
@@ -122,6 +128,33 @@ put_seen(struct imap_session *s, const struct fetch *f)
 	}
 }
 
+/* Begins or goes on with one item. */
+static enum imap_step
+put_item(struct imap_session *s, struct fetch *f, const struct imap_item *item)
+{
+	struct span label = label_of(f, item);
+	bool begun = f->body.begun || f->binary.phase != IMAP_BINARY_NOT;
+	bool binary = item->kind == IMAP_ITEM_BINARY ||
+	              item->kind == IMAP_ITEM_BINARY_SIZE;
+
+	if (!begun && binary && !imap_binary_known(s, item, &f->row)) {
+		f->unknown = true;
+		return IMAP_DONE;
+	}
+	if (!begun && f->any)
+		buf_byte(conn_output(s->conn), ' ');
+	f->any = true;
+	if (binary)
+		return imap_binary_put(
+		    s, &f->binary, item, label, &f->row, &f->damaged);
+	if (item->kind == IMAP_ITEM_SECTION)
+		return imap_body_put(
+		    s, &f->body, item, label, &f->row, &f->damaged);
+	buf_add(conn_output(s->conn), label);
+	put_value(s, f, item->kind);
+	return IMAP_DONE;
+}
+
 /* Begins or goes on with the message in f->row. */
 static enum imap_step
 put_message(struct imap_session *s, struct fetch *f)
@@ -139,23 +172,18 @@ put_message(struct imap_session *s, struct fetch *f)
 		buf_number(out, seq);
 		buf_add(out, SPAN(" FETCH ("));
 		f->open = true;
+		f->any = false;
 		f->item = 0;
 	}
 	for (; f->item < f->what.len; f->item++) {
-		const struct imap_item *item = &f->what.item[f->item];
-		enum imap_step step;
+		enum imap_step step = put_item(s, f, &f->what.item[f->item]);
 
-		if (f->item > 0 && !f->body.begun)
-			buf_byte(conn_output(s->conn), ' ');
-		if (item->kind != IMAP_ITEM_SECTION) {
-			buf_add(conn_output(s->conn), label_of(f, item));
-			put_value(s, f, item->kind);
-			continue;
-		}
-		step = imap_body_put(
-		    s, &f->body, item, label_of(f, item), &f->row, &f->damaged);
 		if (step != IMAP_DONE || s->over)
 			return step;
+	}
+	if (!f->any) { /* an empty list would be none */
+		buf_text(conn_output(s->conn), "UID ");
+		buf_number(conn_output(s->conn), f->row.uid);
 	}
 	if (imap_set_has(&f->newly, f->row.uid))
 		put_seen(s, f);
@@ -249,6 +277,8 @@ finish(struct imap_session *s, struct imap_request *r)
 	(void)s;
 	if (f->damaged)
 		return imap_done(r, IMAP_REPLY_BROKEN);
+	if (f->unknown)
+		return imap_done(r, IMAP_REPLY_UNKNOWN_CTE);
 	if (f->met < f->expected && (r->command->traits & IMAP_USES_SEQ))
 		return imap_done(r, IMAP_REPLY_ISSUED);
 	return imap_done(r, IMAP_REPLY_DONE);

@@ -1,4 +1,4 @@
-/* What a FETCH asks for (RFC 3501, 6.4.5; RFC 7162, 3.1.4). */
+/* What a FETCH asks for (RFC 9051, 6.4.5; RFC 3501, 3516; RFC 7162, 3.1.4). */
 #include "imapd/imap_fetch.h"
 
 #include "common/mem.h"
@@ -22,6 +22,25 @@ static const struct {
 	{ "RFC822",        IMAP_ITEM_SECTION,       IMAP_SECTION_WHOLE,  true },
 	{ "RFC822.HEADER", IMAP_ITEM_SECTION,       IMAP_SECTION_HEADER, false },
 	{ "RFC822.TEXT",   IMAP_ITEM_SECTION,       IMAP_SECTION_TEXT,   true },
+};
+
+/* With a section in brackets behind them. */
+static const struct {
+	const char *name;
+	enum imap_item_kind kind;
+	bool seen;
+} sections[] = {
+	{ "BODY",        IMAP_ITEM_SECTION,     true },
+	{ "BODY.PEEK",   IMAP_ITEM_SECTION,     false },
+	{ "BINARY",      IMAP_ITEM_BINARY,      true },
+	{ "BINARY.PEEK", IMAP_ITEM_BINARY,      false },
+	{ "BINARY.SIZE", IMAP_ITEM_BINARY_SIZE, false },
+};
+
+static const struct span section_label[] = {
+	[IMAP_ITEM_SECTION]     = { "BODY", 4 },
+	[IMAP_ITEM_BINARY]      = { "BINARY", 6 },
+	[IMAP_ITEM_BINARY_SIZE] = { "BINARY.SIZE", 11 },
 };
 
 static const struct {
@@ -91,15 +110,19 @@ add_item(struct imap_fetch *f, struct imap_item *item, struct span name,
 	f->kinds |= 1U << item->kind;
 }
 
-/* "[" section "]" ["<" number "." nz-number ">"] */
+/* "[" section "]" ["<" number "." nz-number ">"], from behind "[" */
 static void
-parse_section(struct imap_args *a, struct imap_fetch *f, bool peek)
+parse_section(
+    struct imap_args *a, struct imap_fetch *f, enum imap_item_kind kind)
 {
-	struct imap_item item = { .kind = IMAP_ITEM_SECTION,
-		.most = UINT64_MAX };
+	struct imap_item item = { .kind = kind, .most = UINT64_MAX };
 
 	imap_section_parse(a, &item.section);
-	if (scan_try(&a->scan, '<')) {
+	/* Headers and texts have no transfer encoding. */
+	if (kind != IMAP_ITEM_SECTION &&
+	    item.section.kind != IMAP_SECTION_WHOLE)
+		scan_fail(&a->scan);
+	if (kind != IMAP_ITEM_BINARY_SIZE && scan_try(&a->scan, '<')) {
 		item.partial = true;
 		item.offset = imap_number(a);
 		scan_need(&a->scan, '.');
@@ -112,20 +135,21 @@ parse_section(struct imap_args *a, struct imap_fetch *f, bool peek)
 		imap_section_free(&item.section);
 		return;
 	}
-	f->sets_seen |= !peek;
-	add_item(f, &item, SPAN("BODY"), true);
+	add_item(f, &item, section_label[kind], true);
 }
 
 static void
 parse_item(struct imap_args *a, struct imap_fetch *f)
 {
 	struct span name = scan_until(&a->scan, " ()[]<", 32);
-	bool peek = span_is_nocase(name, "BODY.PEEK");
 
-	if ((peek || span_is_nocase(name, "BODY")) && scan_try(&a->scan, '[')) {
-		parse_section(a, f, peek);
-		return;
-	}
+	for (size_t i = 0; i < COUNT_OF(sections); i++)
+		if (span_is_nocase(name, sections[i].name) &&
+		    scan_try(&a->scan, '[')) {
+			f->sets_seen |= sections[i].seen;
+			parse_section(a, f, sections[i].kind);
+			return;
+		}
 	for (size_t i = 0; i < COUNT_OF(items); i++) {
 		struct imap_item item = { .kind = items[i].kind,
 			.most = UINT64_MAX };

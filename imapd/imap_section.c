@@ -169,18 +169,24 @@ find_part(const struct imap_section *sec, const struct record *r,
 
 bool
 imap_section_find(const struct imap_section *sec, struct store_txn *txn,
-    const struct store_row *row, uint64_t *start, uint64_t *len)
+    const struct store_row *row, uint64_t *start, uint64_t *len,
+    struct span *encoding)
 {
 	struct record_part part;
 	struct record r;
 
 	*start = 0;
 	*len = row->size;
+	if (encoding != NULL)
+		*encoding = SPAN("8BIT");
 	if (sec->depth == 0 && sec->kind == IMAP_SECTION_WHOLE)
 		return true;
 	if (!record_open(store_record(txn, row->message), &r) ||
 	    !find_part(sec, &r, &part))
 		return false;
+	/* What has parts of its own is not encoded (RFC 2045, 6.4). */
+	if (encoding != NULL && part.kind == RECORD_LEAF)
+		*encoding = part.encoding;
 	if (sec->kind == IMAP_SECTION_WHOLE || sec->kind == IMAP_SECTION_TEXT) {
 		*start = part.body_start;
 		*len = part.body_len;

@@ -33,8 +33,8 @@ void imap_section_put(struct buf *, const struct imap_section *);
 /* Whether two name the same bytes. */
 bool imap_section_same(const struct imap_section *, const struct imap_section *);
 
-/* Where the section's bytes lie (for HEADER.FIELDS: the header they come from).  False: the message has no such part. */
-bool imap_section_find(const struct imap_section *, struct store_txn *, const struct store_row *, uint64_t *start, uint64_t *len);
+/* Where the section's bytes lie (for HEADER.FIELDS: the header they come from).  False: the message has no such part.  `encoding` (may be NULL) is the transfer encoding of these bytes, lent from the record. */
+bool imap_section_find(const struct imap_section *, struct store_txn *, const struct store_row *, uint64_t *start, uint64_t *len, struct span *encoding);
 
 /* The pieces of a header that HEADER.FIELDS wants: fields that stand together are one. */
 struct imap_pieces { /* zeroed: empty; used again for the next message without a new allocation */
