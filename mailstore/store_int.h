@@ -168,6 +168,7 @@ void role_pass_on(struct store_txn *, struct names *, enum store_role);
 
 void change_note(struct store_txn *, uint32_t mailbox, enum store_change_kind, uint32_t uid);
 void change_write(struct store_txn *); /* at the commit */
+void run_list_add(struct run_list *, const struct log_run *);
 void run_list_free(struct run_list *);
 
 /* ---- store_message.c ---- */
