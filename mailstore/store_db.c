@@ -101,6 +101,7 @@ db_begin(struct db *db, bool write)
 	 * had whole, it goes on with what there is. */
 	if (space_want(&db->space, t->end, 0) == H_IO)
 		t->err = H_IO;
+	space_prepare(&db->space, t->end);
 	return t;
 }
 

@@ -13,6 +13,8 @@ enum {
 	STEP = 2 * 1024 * 1024, /* blocks are asked for in steps: each is a
 	                           change to the file's inode */
 	HARDLY_A_PAGE = 64 * 1024,
+	PREPARED = 256 * 1024,      /* bytes of zeros at a time */
+	PREPARED_LEAST = 64 * 1024, /* as much as most transactions grow */
 	GIBIBYTE = 1024 * 1024 * 1024,
 };
 
@@ -105,6 +107,30 @@ space_want(struct space *s, uint64_t end, uint64_t growth)
 		log_errno(LOG_ERROR, "store-space", "fallocate");
 		return H_IO;
 	}
+}
+
+/* The caller is the only writer, and all behind `end` is nobody's.  That it
+ * fails is no harm: the commit will say so, if it fails as well.  Small files
+ * stay small. */
+void
+space_prepare(struct space *s, uint64_t end)
+{
+	static char zeros[PREPARED]; /* never touched: takes no memory */
+	bool in_bulk = s->last_end != 0 && end - s->last_end > PREPARED_LEAST;
+	off_t length;
+
+	s->last_end = end;
+	if (in_bulk || end < PREPARED || end + PREPARED_LEAST <= s->written)
+		return;
+	/* Another process may have done it. */
+	if ((length = lseek(s->fd, 0, SEEK_END)) < 0)
+		return;
+	s->written = (uint64_t)length;
+	if (end + PREPARED_LEAST <= s->written ||
+	    s->written + PREPARED > s->allocated)
+		return;
+	if (pwrite(s->fd, zeros, PREPARED, length) == PREPARED)
+		s->written += PREPARED;
 }
 
 bool
