@@ -104,6 +104,7 @@ parent_said(void *arg, struct channel_msg *m)
 	case IPC_LISTENER: take_listener(f, m); break;
 	case IPC_TLS: take_tls(f, m); break;
 	case IPC_LIMITS: take_limits(f, m->payload); break;
+	case IPC_DIRECTORY: front_ask_forget(f); break;
 	case IPC_LOGGED_IN: front_auth_logged_in(f, m); break;
 	default: PANIC("the parent sent what is not for a front");
 	}

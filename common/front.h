@@ -84,6 +84,8 @@ const struct settings *front_settings(const struct front *); /* current: SIGHUP 
 struct role *front_role(struct front *);
 struct loop *front_loop(struct front *);
 
+/* What auth answered to the same question within the last second, if that was H_OK and the directory has not changed since. */
+bool front_auth_said(struct front *, uint16_t type, struct span payload, struct span *answer);
 /* A channel to auth for questions of the protocol's own (RCPT look-ups): asks the parent if needed, asks again if auth was restarted.  `answer` is called once; payload NO_SPAN if no answer could be had. */
 void front_ask_auth(struct front *, uint16_t type, struct span payload, void (*answer)(void *arg, struct span payload), void *arg);
 

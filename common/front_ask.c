@@ -1,6 +1,10 @@
 /*
  * Questions of a protocol to auth (front_ask_auth): each is answered once, by
  * auth, or by nothing when it could not be asked, or did not answer in time.
+ *
+ * A crowd of messages asks about the same address again and again, and each
+ * answer costs two processes a turn.  So good answers hold for a second, unless
+ * the parent says before that the directory has changed, or auth has left.
  */
 #include "common/clock.h"
 #include "common/front_private.h"
@@ -9,6 +13,8 @@
 enum {
 	QUESTION_MS = 10 * 1000,
 	TICK_MS = 1000,
+	HOLDS_MS = 1000,
+	KEPT_MAX = 1024, /* bytes of question and answer */
 };
 
 struct front_question {
@@ -16,12 +22,72 @@ struct front_question {
 	uint64_t id;
 	uint16_t type;
 	bool resent;
+	bool outdated; /* the directory has changed since it was asked */
 	int64_t asked;
 	void (*answer)(void *arg, struct span payload);
 	void *arg;
 	size_t len;
 	char payload[];
 };
+
+struct front_answer {
+	int64_t until;
+	uint16_t type;
+	size_t question_len, len;
+	char bytes[]; /* question, answer */
+};
+
+/* ---- answers that hold for a while ---- */
+
+static void
+keep(struct front *f, const struct front_question *q, struct span payload)
+{
+	struct front_answer *a, **slot = &f->answers[f->next_answer];
+
+	if (q->outdated || payload.len == 0 || payload.ptr[0] != H_OK ||
+	    q->len + payload.len > KEPT_MAX)
+		return;
+	a = mem_alloc(sizeof(*a) + q->len + payload.len);
+	a->until = clock_mono_ms() + HOLDS_MS;
+	a->type = q->type;
+	a->question_len = q->len;
+	a->len = payload.len;
+	memcpy(a->bytes, q->payload, q->len);
+	memcpy(a->bytes + q->len, payload.ptr, payload.len);
+	mem_free(slot);
+	*slot = a;
+	f->next_answer = (f->next_answer + 1) % FRONT_ANSWERS;
+}
+
+void
+front_ask_forget(struct front *f)
+{
+	for (unsigned i = 0; i < FRONT_ANSWERS; i++)
+		mem_free(&f->answers[i]);
+	for (struct front_question *q = f->questions; q != NULL; q = q->next)
+		q->outdated = true;
+}
+
+bool
+front_auth_said(
+    struct front *f, uint16_t type, struct span payload, struct span *answer)
+{
+	int64_t now = clock_mono_ms();
+
+	for (unsigned i = 0; i < FRONT_ANSWERS; i++) {
+		const struct front_answer *a = f->answers[i];
+
+		if (a == NULL || a->type != type || now >= a->until ||
+		    a->question_len != payload.len ||
+		    memcmp(a->bytes, payload.ptr, payload.len) != 0)
+			continue;
+		*answer = (struct span){ a->bytes + a->question_len, a->len };
+		return true;
+	}
+	return false;
+}
+
+/* ---- questions ---- */
 
 static void
 answer(struct front_question *q, struct span payload)
@@ -52,6 +118,7 @@ front_ask_answered(
 		if (q->id != id || q->type != type)
 			continue;
 		*at = q->next;
+		keep(f, q, payload);
 		answer(q, payload);
 		return;
 	}
@@ -109,6 +176,7 @@ front_ask_failed(struct front *f)
 bool
 front_ask_lost(struct front *f)
 {
+	front_ask_forget(f);
 	if (!f->auth_leaving)
 		answer_all(take(f, twice_lost));
 	return f->questions != NULL;

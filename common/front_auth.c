@@ -325,7 +325,10 @@ understood(struct front *f, struct channel_msg *m)
 	case IPC_SENDER_IS:
 		front_ask_answered(f, IPC_LOOKUP_SENDER, m->id, m->payload);
 		return true;
-	case IPC_AUTH_LEAVING: f->auth_leaving = true; return true;
+	case IPC_AUTH_LEAVING:
+		f->auth_leaving = true;
+		front_ask_forget(f);
+		return true;
 	case IPC_AUTH_CHALLENGE:
 	case IPC_AUTH_OK:
 	case IPC_AUTH_FAILED: break;

@@ -8,7 +8,7 @@
 #include "common/rate.h"
 #include "common/tls.h"
 
-enum { FRONT_LISTENERS_MAX = 16 };
+enum { FRONT_LISTENERS_MAX = 16, FRONT_ANSWERS = 8 };
 
 struct front_listener {
 	struct front *front;
@@ -18,6 +18,7 @@ struct front_listener {
 };
 
 struct front_question; /* front_ask.c: waits for an answer of auth */
+struct front_answer;   /* front_ask.c: one that was given */
 struct front_login;    /* front_auth.c: an exchange under way */
 
 struct front {
@@ -50,6 +51,8 @@ struct front {
 	bool auth_wanted, auth_leaving;
 	struct front_question *questions;
 	uint64_t next_question;
+	struct front_answer *answers[FRONT_ANSWERS]; /* those of late */
+	unsigned next_answer;
 	struct timer *auth_timer, *ask_timer;
 };
 
@@ -115,6 +118,7 @@ void front_ask_all(struct front *);    /* there is a channel: (again) */
 bool front_ask_lost(struct front *);   /* the channel is lost; true if some wait for another */
 void front_ask_failed(struct front *); /* there will be none */
 void front_ask_tick(void *front);      /* a timer fired */
+void front_ask_forget(struct front *); /* answers given so far hold no more */
 
 /* front_relay.c */
 void front_relay_begin(struct client *, int fd);

@@ -21,6 +21,7 @@ enum ipc_type {
 	IPC_LISTENER = 16, /* u8 enum listener_kind -> fd: a bound, listening socket */
 	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd (shared with other roles: pread); again after SIGHUP */
 	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
+	IPC_DIRECTORY,	   /* the published directory was replaced: what auth said before holds no more */
 	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission) */
 
 	/* ---- parent -> account ---- */

@@ -43,13 +43,16 @@ struct control {
 
 /* ---- the published directory ---- */
 
-/* What auth has in hand is of the old copy; the next one opens the new. */
+/* What auth has in hand is of the old copy, and what fronts heard from it; the
+ * next one opens the new. */
 static void
 directory_replaced(struct parent *p)
 {
 	for (struct process *r = p->processes; r != NULL; r = r->next)
 		if (r->staff->role->kind == ROLE_AUTH)
 			process_drain(r);
+		else if (r->staff->role->listeners != 0 && r->channel != NULL)
+			channel_send(r->channel, IPC_DIRECTORY, 0, NO_SPAN);
 }
 
 void

@@ -74,13 +74,18 @@ enum smtp_step
 smtp_ask(struct smtp_session *s, uint16_t type, struct span payload,
     enum smtp_step (*answer)(struct smtp_session *, struct span payload))
 {
-	struct smtp_question *q = mem_alloc(sizeof(*q));
+	struct front *front = client_front(s->client);
+	struct smtp_question *q;
+	struct span said;
 
+	if (front_auth_said(front, type, payload, &said))
+		return answer(s, said);
+	q = mem_alloc(sizeof(*q));
 	q->session = s;
 	q->answer = answer;
 	s->question = q;
 	smtp_wait(s);
-	front_ask_auth(client_front(s->client), type, payload, answered, q);
+	front_ask_auth(front, type, payload, answered, q);
 	return SMTP_WAIT;
 }
 

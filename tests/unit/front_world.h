@@ -169,7 +169,14 @@ on_input(struct client *c)
 		else if (span_is(line, "ASK"))
 			front_ask_auth(client_front(c), IPC_LOOKUP_RCPT,
 			    SPAN("who"), take_answer, NULL);
-		else if (span_is(line, "QUIT")) {
+		else if (span_is(line, "SAID")) {
+			struct span said = SPAN("\0nothing");
+
+			(void)front_auth_said(client_front(c), IPC_LOOKUP_RCPT,
+			    SPAN("who"), &said);
+			say(c, "said ",
+			    (struct span){ said.ptr + 1, said.len - 1 });
+		} else if (span_is(line, "QUIT")) {
 			say(c, "bye", NO_SPAN);
 			client_close(c);
 			return;
@@ -198,10 +205,9 @@ on_never(struct client *c)
 static void
 on_refuse(struct conn *c, enum front_refusal why)
 {
-	conn_text(c,
-	    why == FRONT_TOO_MANY_FROM_ADDRESS ? "too many\r\n"
-	    : why == FRONT_TOO_OFTEN           ? "too often\r\n"
-						 : "busy\r\n");
+	conn_text(c, why == FRONT_TOO_MANY_FROM_ADDRESS ? "too many\r\n"
+		     : why == FRONT_TOO_OFTEN           ? "too often\r\n"
+							: "busy\r\n");
 }
 
 static void
