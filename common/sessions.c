@@ -72,6 +72,13 @@ woken(void *arg, unsigned events)
 	s->protocol->woken(s);
 }
 
+void
+sessions_watch(struct sessions *s, bool on)
+{
+	if (s->wake != NULL)
+		watch_set(s->wake, on ? LOOP_READ : 0);
+}
+
 /* ---- sessions ---- */
 
 static void
@@ -162,8 +169,7 @@ sessions_main(const struct sessions_protocol *protocol)
 	s.linger = timer_new(role_loop(s.role), linger_due, &s);
 	wake = protocol->open(&s, path, account);
 	if (wake >= 0)
-		s.wake =
-		    watch_new(role_loop(s.role), wake, LOOP_READ, woken, &s);
+		s.wake = watch_new(role_loop(s.role), wake, 0, woken, &s);
 	else
 		log_event(LOG_WARN, "inotify-missing",
 		    "changes are looked for every 15 s");

@@ -18,7 +18,7 @@ struct sessions_protocol {
 	int (*open)(struct sessions *, const char *folder, uint64_t account);
 	/* A new session: H_OK and it owns `fd`, else the reason (the fd is closed by the caller). `id` for logs. */
 	enum herr (*begin)(struct sessions *, uint64_t id, int fd);
-	void (*woken)(struct sessions *);   /* the wake descriptor is readable, or 15 s passed */
+	void (*woken)(struct sessions *);   /* the wake descriptor is readable (while sessions_watch() is on), or 15 s passed */
 	void (*tidy)(struct sessions *);    /* about once a minute */
 	void (*goodbye)(struct sessions *); /* the process ends: tell every session (BYE), close them */
 };
@@ -27,6 +27,8 @@ NORETURN void sessions_main(const struct sessions_protocol *);
 struct loop *sessions_loop(struct sessions *);
 const struct settings *sessions_settings(const struct sessions *);
 unsigned sessions_count(const struct sessions *);
+/* Does somebody wait for changes?  While nobody does, commits elsewhere do not wake this process.  Off at first. */
+void sessions_watch(struct sessions *, bool);
 void sessions_over(struct sessions *, uint64_t id); /* a session has ended; tells the parent */
 
 #endif

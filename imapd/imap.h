@@ -113,6 +113,7 @@ struct imap_account {
 	uint64_t message_size_limit;
 	unsigned max_sessions;
 	void (*over)(void *arg, uint64_t id); /* a session has ended */
+	void (*wait)(void *arg, bool);	      /* whether somebody waits for changes; may be NULL */
 	void *arg;
 
 	struct imap_session *sessions;

@@ -121,9 +121,15 @@ imap_account_begin(struct imap_account *a, uint64_t id, int fd)
 void
 imap_account_woken(struct imap_account *a)
 {
+	bool anybody = false;
+
 	for (struct imap_session *s = a->sessions; s != NULL; s = s->next)
-		if (s->queue != NULL && s->queue->phase == IMAP_PHASE_CHANGE)
+		if (s->queue != NULL && s->queue->phase == IMAP_PHASE_CHANGE) {
 			imap_ready(s);
+			anybody = true;
+		}
+	if (!anybody && a->wait != NULL)
+		a->wait(a->arg, false);
 }
 
 void

@@ -18,6 +18,12 @@ over(void *arg, uint64_t id)
 	sessions_over(arg, id);
 }
 
+static void
+wait_for_changes(void *arg, bool on)
+{
+	sessions_watch(arg, on);
+}
+
 static int
 open_store(struct sessions *s, const char *folder, uint64_t id)
 {
@@ -31,6 +37,7 @@ open_store(struct sessions *s, const char *folder, uint64_t id)
 	decode_open_charsets();
 	account = imap_account_new(sessions_loop(s), store);
 	account->over = over;
+	account->wait = wait_for_changes;
 	account->arg = s;
 	account->message_size_limit = sessions_settings(s)->message_size_limit;
 	account->max_sessions = sessions_settings(s)->max_sessions_per_account;

@@ -241,6 +241,8 @@ forward_request(struct imap_session *s, struct imap_request *r)
 	case IMAP_WAIT_CHANGE:
 		r->phase = IMAP_PHASE_CHANGE;
 		s->over |= s->eof;
+		if (s->account->wait != NULL)
+			s->account->wait(s->account->arg, true);
 		return false;
 	case IMAP_WAIT_WRITE:
 		r->phase = IMAP_PHASE_WRITE;
