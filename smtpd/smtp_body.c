@@ -95,16 +95,23 @@ header_end(const struct smtp_body *b, size_t looked)
 	return end == NULL ? 0 : (size_t)(end - bytes->ptr) + 4;
 }
 
+/* Puts it between our trace field and what the client sent, as far as it goes.
+ */
 static void
-complete_header(struct smtp_body *b, struct span header)
+mend_header(struct smtp_body *b, struct span header)
 {
 	struct buf *bytes = &b->content.bytes;
 	struct buf whole = BUF_INIT(bytes->limit);
 	size_t rest = b->received_len + header.len;
 
 	buf_add(&whole, (struct span){ bytes->ptr, b->received_len });
-	smtp_header_complete(
-	    &whole, header, b->rules.hostname, b->rules.trace, b->rules.now);
+	if (b->rules.submission)
+		smtp_header_complete(&whole, header, b->rules.hostname,
+		    b->rules.trace, b->rules.now);
+	else {
+		buf_text(&whole, "\r\n");
+		buf_add(&whole, header);
+	}
 	buf_add(&whole, (struct span){ bytes->ptr + rest, bytes->len - rest });
 	buf_free(bytes);
 	*bytes = whole;
@@ -122,8 +129,8 @@ header_done(struct smtp_body *b, size_t end)
 		refuse(b, REPLY_LOOP);
 		return;
 	}
-	if (b->rules.submission)
-		complete_header(b, header);
+	if (b->rules.submission || !smtp_header_begins(header))
+		mend_header(b, header);
 	keep(b, 0);
 }
 

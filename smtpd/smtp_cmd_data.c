@@ -182,10 +182,10 @@ end_of_data(struct smtp_session *s)
 	    outlet_is_lost(s->queue)) {
 		/*
 		 * The queue was restarted: only a new login brings a new
-		 * channel.
+		 * channel, and 421 is what makes a client log in again.
 		 */
-		log_received(m, REPLY_GOING_DOWN, 0);
-		smtp_say(s, REPLY_GOING_DOWN);
+		log_received(m, REPLY_INTERRUPTED, 0);
+		smtp_say(s, REPLY_INTERRUPTED);
 		return SMTP_CLOSE;
 	}
 	smtp_wait(s);

@@ -62,26 +62,42 @@ is_private(struct span name)
 	return false;
 }
 
+bool
+smtp_header_begins(struct span header)
+{
+	struct header_field field;
+	size_t pos = 0;
+
+	if (header_next(header, &pos, &field) && field.whole.ptr == header.ptr)
+		return true;
+	return header.len == 0 || span_starts_nocase(header, "\r\n") ||
+	       span_starts_nocase(header, "From ") ||
+	       span_starts_nocase(header, ">From ");
+}
+
 void
 smtp_header_complete(struct buf *b, struct span header, const char *hostname,
     const char *id, int64_t now)
 {
 	struct header_field field;
 	const char *kept = header.ptr; /* from here on nothing is copied yet */
+	bool begins = smtp_header_begins(header);
 	size_t pos = 0;
 
-	if (!header_find(header, "Date", &field)) {
+	if (!begins || !header_find(header, "Date", &field)) {
 		buf_text(b, "Date: ");
 		date_put_5322(b, now);
 		buf_text(b, "\r\n");
 	}
-	if (!header_find(header, "Message-ID", &field)) {
+	if (!begins || !header_find(header, "Message-ID", &field)) {
 		buf_text(b, "Message-ID: <");
 		buf_text(b, id);
 		buf_byte(b, '@');
 		buf_text(b, hostname);
 		buf_text(b, ">\r\n");
 	}
+	if (!begins)
+		buf_text(b, "\r\n");
 	while (header_next(header, &pos, &field)) {
 		if (!is_private(field.name))
 			continue;

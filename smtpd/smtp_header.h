@@ -21,8 +21,18 @@ struct smtp_trace {
 void smtp_header_received(struct buf *, const struct smtp_trace *);
 
 /*
+ * Does it begin with a field, or with its end, as a header must?  If not, an
+ * empty line is due behind what we put in front: text without a header would
+ * pass for header, and a line that begins with a blank for more of our field.
+ * The line that mailboxes in files put in front ("From ...") is skipped by
+ * readers, and passes.
+ */
+bool smtp_header_begins(struct span header);
+
+/*
  * A submission's header as it goes on: Date and Message-ID in front if they are
- * missing, without the fields that only its author should see.
+ * missing, and the empty line if it is due; without the fields that only its
+ * author should see.
  */
 void smtp_header_complete(struct buf *, struct span header, const char *hostname, const char *id, int64_t now);
 

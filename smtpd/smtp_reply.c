@@ -25,6 +25,7 @@ static const struct {
 	[REPLY_LOGGED_IN]	  = { 235, "2.7.0", "Logged in" },
 
 	[REPLY_GOING_DOWN]	  = { 421, "4.3.2", "Server is going down" },
+	[REPLY_INTERRUPTED]	  = { 421, "4.3.0", "Interrupted, please connect and send again" },
 	[REPLY_TIMEOUT]		  = { 421, "4.4.2", "Timeout" },
 	[REPLY_TOO_SLOW]	  = { 421, "4.4.2", "Message comes too slowly" },
 	[REPLY_TOO_MANY_CLIENTS]  = { 421, "4.3.2", "Too many connections" },

@@ -221,6 +221,21 @@ static const struct {
 	    REPLY_STORED, RECEIVED COMPLETE "\r\nhello\r\n" },
 	{ "Bcc: b\r\n.\r\n", true, false, 1000, REPLY_STORED,
 	    RECEIVED "Date: " DATE "\r\nMessage-ID: <id@host>\r\n" },
+	/* No header at all, or what would go on with our field. */
+	{ "hello\r\nyou\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "\r\nhello\r\nyou\r\n" },
+	{ " by them\r\nA: b\r\n\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "\r\n by them\r\nA: b\r\n\r\n" },
+	{ ": b\r\n\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "\r\n: b\r\n\r\n" },
+	{ "From x Mon\r\nA: b\r\n\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "From x Mon\r\nA: b\r\n\r\n" },
+	{ "A : b\r\nhello\r\n\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "A : b\r\nhello\r\n\r\n" },
+	{ "hello\r\nBcc: b\r\nDate: x\r\n.\r\n", true, false, 1000,
+	    REPLY_STORED,
+	    RECEIVED "Date: " DATE "\r\nMessage-ID: <id@host>\r\n"
+		     "\r\nhello\r\nDate: x\r\n" },
 	{ "\r\nBcc: b\r\n.\r\n", true, false, 1000, REPLY_STORED,
 	    RECEIVED "Date: " DATE
 		     "\r\nMessage-ID: <id@host>\r\n\r\nBcc: b\r\n" },
