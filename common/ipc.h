@@ -90,7 +90,8 @@ enum ipc_type {
  * are seconds since 1970; LOGIN and ACCOUNT are account ids (0: outside); STATE
  * is waiting, done, failed or held; REVERSE-PATH and ANSWER may be empty.  An
  * entry whose recipients do not fit one message ends with "more" TAB their
- * number.  Written by spool_report() alone, whoever answers.
+ * number; of one that cannot be read only ID is said, and TRACE is "damaged".
+ * Written by spool_report() alone, whoever answers.
  */
 enum queue_verb {
 	QUEUE_LIST = 1, /* entries with an id above the given one, as many as fit; empty: no more */

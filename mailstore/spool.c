@@ -3,8 +3,8 @@
  *
  * As in an account's store, a small message waits in memory for the transaction
  * that publishes it; a large one goes to disk before, piece by piece, noted in
- * the tree "upload" until it is published, so that what a crash left behind is
- * found when the queue is opened next.
+ * the tree "upload" until it is published, so that what was never published is
+ * found: by spool_tidy(), or after a crash when the queue is opened next.
  */
 #include "mailstore/spool.h"
 
@@ -137,49 +137,65 @@ check_schema(struct spool *s)
 }
 
 static bool
-first_upload(struct spool_txn *t, uint64_t *body)
+first_upload(struct spool *s, uint64_t *body)
 {
+	struct spool_txn *t = spool_begin(s, false);
 	struct db_cursor *c = db_cursor(t->db, SPOOL_UPLOAD);
 	bool found = db_seek(c, SPOOL_FIRST_KEY) && db_key(c).len == 8;
 
 	if (found)
 		*body = be64(db_key(c).ptr);
 	db_cursor_close(&c);
+	spool_abort(&t);
 	return found;
 }
 
-static void
-forget_upload(struct spool_txn *t, uint64_t body)
+/* Bytes that no entry was made of: about BODY_PIECE of them a transaction. */
+static enum herr
+drop_upload(struct spool *s, uint64_t body)
 {
-	struct spool_key key;
+	enum herr err = H_OK;
+	bool more = true;
 
-	(void)db_delete(t->db, SPOOL_UPLOAD, spool_key(&key, body));
+	while (more && err == H_OK) {
+		struct spool_txn *t = spool_begin(s, true);
+		struct spool_key key;
+		uint64_t deleted = 0;
+
+		if (!spool_upload_is_there(t, body)) {
+			err = db_error(t->db);
+			spool_abort(&t);
+			break;
+		}
+		more =
+		    body_delete(t->db, SPOOL_BODY, body, BODY_PIECE, &deleted);
+		if (!more)
+			(void)db_delete(
+			    t->db, SPOOL_UPLOAD, spool_key(&key, body));
+		err = spool_commit(&t);
+	}
+	return err;
 }
 
-/* Bytes that a crash left without an entry: about BODY_PIECE of them a
- * transaction.
- */
+/* What a crash left behind. */
 static enum herr
 sweep(struct spool *s)
 {
 	enum herr err = H_OK;
-	bool found = true;
+	uint64_t body;
 
-	while (found && err == H_OK) {
-		struct spool_txn *t = spool_begin(s, true);
-		uint64_t body, deleted = 0;
-
-		found = first_upload(t, &body);
-		if (found &&
-		    !body_delete(t->db, SPOOL_BODY, body, BODY_PIECE, &deleted))
-			forget_upload(t, body);
-		if (found)
-			err = spool_commit(&t);
-		else
-			err = db_error(t->db);
-		spool_abort(&t);
-	}
+	while (err == H_OK && first_upload(s, &body))
+		err = drop_upload(s, body);
 	return err;
+}
+
+void
+spool_tidy(struct spool *s)
+{
+	/* What cannot be dropped now is found when the queue is opened next. */
+	for (size_t i = 0; i < s->nleft; i++)
+		(void)!drop_upload(s, s->left[i]);
+	s->nleft = 0;
 }
 
 enum herr
@@ -192,10 +208,10 @@ spool_open(struct spool **sp, const char *folder)
 	    (err = db_open(&s->db, folder, &shape)) == H_OK &&
 	    (err = check_schema(s)) == H_OK)
 		err = sweep(s);
-	/* With room to delete on a full disk, all that waits can still go out.
-	 */
-	if (err == H_FULL) {
-		log_event(LOG_WARN, "queue", "the disk is full");
+	/* With room to delete on a full disk, all that waits can still go out;
+	 * and it is not what is swept that matters. */
+	if (err == H_FULL || err == H_CORRUPT) {
+		log_event(LOG_WARN, "queue-sweep", herr_text(err));
 		err = H_OK;
 	}
 	if (err != H_OK)
@@ -233,6 +249,7 @@ spool_close(struct spool **sp)
 		return;
 	body_reader_free(&s->reader);
 	db_close(&s->db);
+	mem_free(&s->left);
 	mem_free(sp);
 }
 
@@ -248,12 +265,27 @@ spool_blob_new(struct spool *s)
 	return b;
 }
 
+/* No entry may have been made of it; spool_tidy() looks. */
+static void
+leave_upload(struct spool *s, uint64_t body)
+{
+	if (s->nleft == s->left_room) {
+		s->left_room = s->left_room * 2 + 8;
+		s->left = mem_resize(s->left, s->left_room, sizeof(*s->left));
+	}
+	s->left[s->nleft++] = body;
+}
+
 void
 spool_blob_free(struct spool_blob **bp)
 {
-	if (*bp == NULL)
+	struct spool_blob *b = *bp;
+
+	if (b == NULL)
 		return;
-	body_free(&(*bp)->body);
+	if (b->id != 0)
+		leave_upload(b->spool, b->id);
+	body_free(&b->body);
 	mem_free(bp);
 }
 

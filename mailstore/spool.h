@@ -50,6 +50,8 @@ struct spool_blob;
 struct spool_blob *spool_blob_new(struct spool *);
 enum herr spool_blob_write(struct spool_blob *, struct span); /* the message, then its record */
 void spool_blob_free(struct spool_blob **);
+/* Between transactions: deletes what blobs that are freed put on disk and no entry was made of. */
+void spool_tidy(struct spool *);
 
 struct spool_txn *spool_begin(struct spool *, bool write);
 enum herr spool_commit(struct spool_txn **) MUST_USE;

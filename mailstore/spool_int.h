@@ -32,6 +32,8 @@ struct spool {
 	struct body_reader reader;
 	struct spool_txn txn;
 	int64_t tidied_ms; /* monotonic */
+	uint64_t *left;	   /* uploads whose blobs are gone */
+	size_t nleft, left_room;
 };
 
 struct spool_blob {

@@ -75,6 +75,14 @@ put_whole(struct buf *out, const struct spool_entry *e, bool cut)
 	return whole;
 }
 
+/* It ends the transaction, and so the answer; the question for what follows
+ * goes on behind it. */
+static void
+put_damaged(struct buf *out, uint64_t id)
+{
+	buf_format(out, "entry\t%016" PRIx64 "\t0\t0\t0\tdamaged\t\n", id);
+}
+
 void
 spool_report(struct spool_txn *t, uint8_t verb, uint64_t id, struct buf *out)
 {
@@ -87,9 +95,12 @@ spool_report(struct spool_txn *t, uint8_t verb, uint64_t id, struct buf *out)
 	for (uint64_t wanted = id + 1; room && spool_next(t, &id);) {
 		struct spool_entry e;
 
-		if ((verb == QUEUE_SHOW && id != wanted) ||
-		    spool_get(t, id, &e) != H_OK)
+		if (verb == QUEUE_SHOW && id != wanted)
 			return;
+		if (spool_get(t, id, &e) != H_OK) {
+			put_damaged(out, id);
+			return;
+		}
 		room = put_whole(out, &e, first) && verb == QUEUE_LIST;
 		first = false;
 		spool_entry_release(&e);

@@ -44,6 +44,8 @@ queue_turn(struct queue *q)
 	 */
 	if (err == H_IO || err == H_CORRUPT)
 		loop_later(role_loop(q->role), end_role, q);
+	else
+		spool_tidy(q->spool);
 }
 
 static void
@@ -123,17 +125,23 @@ waits_for_account(const struct spool_entry *e)
 void
 queue_start(struct queue *q)
 {
-	struct spool_txn *t = spool_begin(q->spool, false);
 	uint64_t id = 0;
+	bool more = true;
 
-	while (spool_next(t, &id)) {
+	/*
+	 * A damaged row ends its transaction, and must not end the delivery of
+	 * those behind it: so one for each.
+	 */
+	while (more) {
+		struct spool_txn *t = spool_begin(q->spool, false);
 		struct spool_entry e = { 0 };
 
-		if (spool_get(t, id, &e) == H_OK && waits_for_account(&e))
+		if ((more = spool_next(t, &id)) &&
+		    spool_get(t, id, &e) == H_OK && waits_for_account(&e))
 			queue_fanout_add(q->fanout, id, true);
 		spool_entry_release(&e);
+		spool_abort(&t);
 	}
-	spool_abort(&t);
 	queue_fanout_go(q->fanout);
 }
 

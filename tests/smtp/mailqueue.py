@@ -1,4 +1,5 @@
 """The queue: several accounts, restarts, deaths in the midst; everything acknowledged arrives once."""
+import base64
 import collections
 import os
 import re
@@ -114,6 +115,18 @@ def run(results):
             a.tool("account", "set", "bob@example.test", "--quota", "10M")
             wait_for(lambda: numbers(mailbox(a, "bob"))[300000] == 1)
             assert numbers(mailbox(a))[300000] == 1
+        with results.case("queue: who was logged in when it died is sent to log in again"):
+            with Talk(a, "submission") as t:
+                for _ in range(2):
+                    t.ehlo()
+                    t.cmd("AUTH PLAIN " + base64.b64encode(b"\0alice@example.test\0secret").decode(), 235)
+                    t.mail(to=["x@far.example"], sender="alice@example.test", data="Subject: before\r\n\r\nx\r\n.\r\n")
+                    victim = pid_of(a, "hearth-smtp-queue")
+                    os.kill(victim, signal.SIGKILL)
+                    wait_for(lambda: pid_of(a, "hearth-smtp-queue") not in (None, victim))
+                    assert t.mail(to=["x@far.example"], sender="alice@example.test", code=421)[0].startswith("4.3.0 ")
+                    t.closed()
+                    t.__init__(a, "submission")
         with results.case("queue: what is for the outside outlasts a restart"):
             with a.submission() as s:
                 s.sendmail("alice@example.test", ["x@far.example", "bob@example.test"], "Subject: out\r\n\r\nx\r\n")
@@ -122,5 +135,5 @@ def run(results):
             assert "x@far.example" in a.tool("queue", "list").stdout  # also while nothing runs
             a.start()
             listed = a.tool("queue", "list").stdout
-            assert listed.count("x@far.example") == 1, listed
+            assert listed.count("x@far.example") == 3, listed  # and two of the case before
             assert sum(m.count(b"Subject: out") for m in mailbox(a, "bob")) == 1

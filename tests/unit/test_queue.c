@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "mailstore/spool_int.h"
 #include "tests/unit/queue_world.h"
 
 /* ---- what is sent ---- */
@@ -308,6 +309,38 @@ test_restart(void **state)
 	assert_true(report_holds("rcpt\twaiting\t0\t"));
 }
 
+/* Who stands behind a row that cannot be read gets his mail all the same. */
+static void
+test_damaged(void **state)
+{
+	char *path = file_path(folder, "queue");
+	struct spool *spool;
+	struct spool_txn *t;
+	struct spool_key key;
+
+	(void)state;
+	roles.says[1] = H_BUSY;
+	for (uint8_t i = 1; i <= 3; i++)
+		assert_int_equal(
+		    enqueue_mx(i, (const uint64_t[]){ 1 }, 1), H_OK);
+	settle();
+	close_queue();
+	assert_int_equal(spool_open(&spool, path), H_OK);
+	t = spool_begin(spool, true);
+	db_put(t->db, SPOOL_ENTRY, spool_key(&key, 2), SPAN("nonsense"));
+	assert_int_equal(spool_commit(&t), H_OK);
+	spool_close(&spool);
+	mem_free(&path);
+	roles.says[1] = H_OK;
+	open_queue();
+	wait_for_deliveries(5);
+	settle();
+	assert_true(report_holds("damaged"));
+	/* New mail comes and goes. */
+	assert_int_equal(enqueue_mx(9, two, 2), H_OK);
+	wait_for_deliveries(7);
+}
+
 /* A large message: by descriptor in, by descriptor out. */
 static void
 test_large(void **state)
@@ -389,6 +422,7 @@ main(void)
 		TEST(test_results),
 		TEST(test_no_account),
 		TEST(test_restart),
+		TEST(test_damaged),
 		TEST(test_large),
 		TEST(test_hostile),
 	};

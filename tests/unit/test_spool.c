@@ -388,6 +388,49 @@ is_empty(enum spool_tree tree)
 	return empty;
 }
 
+/* What was put on disk for a message that was not taken goes again, and
+ * nothing else does. */
+static void
+test_left(void **state)
+{
+	enum { LEN = 3 * 1024 * 1024 };
+	struct spool_entry e = entry(1, 2);
+	char *bytes = mem_alloc(LEN);
+	struct spool_blob *taken = spool_blob_new(spool);
+	struct spool_blob *left = spool_blob_new(spool);
+	struct spool_blob *under_way = spool_blob_new(spool);
+	struct span large = { bytes, LEN };
+	struct spool_txn *t;
+
+	(void)state;
+	noise(bytes, LEN, 44);
+	assert_int_equal(spool_blob_write(taken, large), H_OK);
+	assert_int_equal(spool_blob_write(left, large), H_OK);
+	assert_int_equal(spool_blob_write(under_way, large), H_OK);
+	t = spool_begin(spool, true);
+	assert_int_equal(spool_add(t, taken, &e), H_OK);
+	assert_int_equal(spool_commit(&t), H_OK);
+	spool_blob_free(&taken);
+	spool_blob_free(&left);
+	spool_tidy(spool);
+	assert_int_equal(faults(), 0);
+	e.enqueue_id[0]++;
+	t = spool_begin(spool, true);
+	assert_int_equal(spool_add(t, under_way, &e), H_OK);
+	assert_int_equal(spool_commit(&t), H_OK);
+	assert_true(is_empty(SPOOL_UPLOAD));
+	spool_blob_free(&under_way);
+	spool_tidy(spool);
+	assert_int_equal(faults(), 0);
+	t = spool_begin(spool, true);
+	assert_int_equal(spool_remove(t, 1), H_OK);
+	assert_int_equal(spool_remove(t, 2), H_OK);
+	assert_int_equal(spool_commit(&t), H_OK);
+	assert_true(is_empty(SPOOL_BODY));
+	mem_free(&bytes);
+	spool_entry_release(&e);
+}
+
 /* A process that dies leaves what was committed, and nothing else for long. */
 static void
 test_crash(void **state)
@@ -505,6 +548,35 @@ test_report(void **state)
 	spool_entry_release(&many);
 }
 
+/* One that cannot be read is told of, and hides nobody behind it. */
+static void
+test_report_damaged(void **state)
+{
+	struct spool_entry e = entry(1, 1);
+	struct buf out = BUF_INIT(60000);
+	struct spool_key key;
+	struct spool_txn *t;
+	uint64_t id;
+
+	(void)state;
+	for (e.enqueue_id[0] = 1; e.enqueue_id[0] <= 3; e.enqueue_id[0]++)
+		assert_int_equal(add(&e, &id), H_OK);
+	t = spool_begin(spool, true);
+	db_put(t->db, SPOOL_ENTRY, spool_key(&key, 2), SPAN("nonsense"));
+	assert_int_equal(spool_commit(&t), H_OK);
+	for (uint64_t from = 0; from <= 2; from += 2) {
+		t = spool_begin(spool, false);
+		spool_report(t, QUEUE_LIST, from, &out);
+		spool_abort(&t);
+	}
+	assert_int_equal(count_lines(buf_span(&out), "entry\t"), 3);
+	assert_non_null(
+	    memmem(out.ptr, out.len, "2\t0\t0\t0\tdamaged\t\n", 18));
+	assert_int_equal(faults(), 1);
+	buf_free(&out);
+	spool_entry_release(&e);
+}
+
 int
 main(void)
 {
@@ -515,8 +587,10 @@ main(void)
 		SPOOL_TEST(test_states),
 		SPOOL_TEST(test_group),
 		SPOOL_TEST(test_large),
+		SPOOL_TEST(test_left),
 		SPOOL_TEST(test_crash),
 		SPOOL_TEST(test_report),
+		SPOOL_TEST(test_report_damaged),
 	};
 
 	log_open("test", "spool", LOG_ERROR);
