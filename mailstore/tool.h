@@ -21,6 +21,7 @@ struct tool {
 	bool json;	 /* --json */
 	bool password_stdin;
 	const char *quota; /* --quota SIZE, or NULL */
+	const char *mailbox; /* --mailbox NAME, or NULL */
 	struct place *place; /* the folder outside that the command was given, see tool_place.h */
 };
 
@@ -41,6 +42,8 @@ struct directory *tool_directory_to_read(const struct tool *);
 bool tool_account(struct directory *, const char *given, struct directory_account *);
 void tool_folder_of(uint64_t account, char path[64]); /* below the state folder */
 
+/* Nothing is left of it that a terminal would act on. */
+void tool_harmless(char *text);
 /* "text" with JSON's escapes (RFC 8259, 7), to standard output. */
 void tool_json(const char *text);
 
@@ -59,6 +62,7 @@ tool_command tool_alias_add, tool_alias_list, tool_alias_remove;
 tool_command tool_check_config, tool_run, tool_status;
 tool_command tool_queue_list, tool_queue_show, tool_verify;
 tool_command tool_backup;
+tool_command tool_import;
 
 /* Removes the folders of accounts that were removed more than 7 days ago. */
 void tool_sweep(void);

@@ -30,6 +30,7 @@
 #include "mailstore/spool.h"
 #include "mailstore/store.h"
 #include "mailstore/tool_copy.h"
+#include "mailstore/tool_mail.h"
 
 enum {
 	LINE_LEN_MAX = 4096,
@@ -132,6 +133,7 @@ static const struct work {
 	{ "quota",        ROLE_TOOL_CHILD, open_account, set_quota },
 	{ "verify-queue", ROLE_TOOL_CHILD, open_queue,   verify_queue },
 	{ "report-queue", ROLE_TOOL_CHILD, open_queue,   report_queue },
+	{ "import",       ROLE_TOOL_CHILD, import_open,  import_run },
 	{ "copy",         ROLE_TOOL_COPY,  copy_open_account,    copy_account },
 	{ "copy-queue",   ROLE_TOOL_COPY,  copy_open_queue,      copy_queue },
 	{ "check",        ROLE_TOOL_CHILD, copy_open_copy,       copy_check },
@@ -142,6 +144,7 @@ static const struct work {
 int
 tool_child_main(int argc, char **argv)
 {
+	static char lines[BUFSIZ];
 	char *words[1 + TOOL_CHILD_WORDS + 1] = { NULL };
 	const struct work *work = NULL;
 	enum herr err;
@@ -155,6 +158,8 @@ tool_child_main(int argc, char **argv)
 		return TOOL_USAGE;
 	for (int i = 1; i < argc; i++)
 		words[i - 1] = argv[i];
+	/* (Left to itself it would ask what /dev/null is, locked in.) */
+	setvbuf(stdout, lines, _IOFBF, sizeof(lines));
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	log_open("hearth", "child", LOG_WARN);
 	err = work->open(words);
@@ -192,14 +197,16 @@ become_child(int program, int out, const struct tool_job *job, char **argv)
 	_exit(127);
 }
 
-/* Nothing that a terminal would act on. */
-static void
-make_harmless(char *text)
+void
+tool_child_become(
+    const struct tool *t, const char *work, const char *folder, int socket)
 {
-	for (; *text != '\0'; text++)
-		if (((unsigned char)*text < 0x20 && *text != '\t') ||
-		    *text == 0x7f)
-			*text = '?';
+	struct tool_job job = { .work = work, .fds = &socket, .nfds = 1 };
+	char *argv[] = { mem_string(SPAN("hearth")),
+		mem_string(SPAN(TOOL_CHILD_WORD)), mem_string(span_of(work)),
+		mem_string(span_of(folder)), NULL };
+
+	become_child(t->program, open("/dev/null", O_WRONLY), &job, argv);
 }
 
 /* While it is silent: should it go on? */
@@ -229,7 +236,7 @@ listen_to(FILE *from, const struct tool_job *job)
 		len = strlen(text);
 		if (len > 0 && text[len - 1] == '\n')
 			text[len - 1] = '\0';
-		make_harmless(text);
+		tool_harmless(text);
 		if (strncmp(text, "- ", 2) == 0) {
 			if (job->line != NULL)
 				job->line(job->arg, text + 2);

@@ -32,6 +32,12 @@ enum herr tool_run_child(const struct tool *, const struct tool_job *) MUST_USE;
 enum herr tool_child(const struct tool *, const char *work, const char *folder, const char *first, const char *second,
     void (*line)(void *arg, const char *text), void *arg) MUST_USE;
 
+/*
+ * This process becomes such a child, with a socket handed over, through which it
+ * talks (tool_talk.h).  For who has forked.
+ */
+NORETURN void tool_child_become(const struct tool *, const char *work, const char *folder, int socket);
+
 /* The child's main(). */
 int tool_child_main(int argc, char **argv);
 

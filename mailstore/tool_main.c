@@ -47,6 +47,7 @@ static const struct command {
 	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_alias_remove,	   "remove an alias" },
 	{ "queue",	"list", "",			0, 0,	 TOOL_STATE, tool_queue_list,	   "what waits to go out" },
 	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
+	{ "import",	NULL, "ADDRESS [--mailbox NAME] PATH",	2, 2, 0,     tool_import,	   "bring in a Maildir, an mbox, or a folder of them; what came in before is passed over" },
 	{ "backup",	NULL, "DIR",			1, 1,	 TOOL_STATE | TOOL_FILLS, tool_backup,		   "copy everything to a new folder in DIR, and remove the backup before it" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
 };
@@ -69,6 +70,15 @@ usage(FILE *out)
 	return out == stdout ? TOOL_DONE : TOOL_USAGE;
 }
 
+void
+tool_harmless(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (((unsigned char)*text < 0x20 && *text != '\t') ||
+		    *text == 0x7f)
+			*text = '?';
+}
+
 int
 tool_refuse(const char *format, ...)
 {
@@ -79,9 +89,7 @@ tool_refuse(const char *format, ...)
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
 	/* One line, whatever was given to us. */
-	for (char *c = line; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	tool_harmless(line);
 	fprintf(stderr, "hearth: %s\n", line);
 	return TOOL_REFUSED;
 }
@@ -232,6 +240,7 @@ options(int argc, char **argv, struct tool *t, const char **file)
 						   'j' },
 		{ "password-stdin", no_argument, NULL, 'p' },
 		{ "quota", required_argument, NULL, 'q' },
+		{ "mailbox", required_argument, NULL, 'm' },
 		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' }, { 0 } };
 	int c;
@@ -242,6 +251,7 @@ options(int argc, char **argv, struct tool *t, const char **file)
 		case 'j': t->json = true; break;
 		case 'p': t->password_stdin = true; break;
 		case 'q': t->quota = optarg; break;
+		case 'm': t->mailbox = optarg; break;
 		case 'v':
 			printf("hearth %s\n", HEARTH_VERSION);
 			return TOOL_DONE;
