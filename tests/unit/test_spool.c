@@ -571,7 +571,7 @@ test_report_damaged(void **state)
 	}
 	assert_int_equal(count_lines(buf_span(&out), "entry\t"), 3);
 	assert_non_null(
-	    memmem(out.ptr, out.len, "2\t0\t0\t0\tdamaged\t\n", 18));
+	    memmem(out.ptr, out.len, "2\t0\t0\t0\tdamaged\t\n", 17));
 	assert_int_equal(faults(), 1);
 	buf_free(&out);
 	spool_entry_release(&e);
