@@ -3,6 +3,8 @@
  * is closed.  When no descriptor is left, a reserved one is given up for that.
  */
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -17,6 +19,8 @@ enum {
 	ACCEPTS_A_TURN = 16,
 	AGAIN_MS = 500,
 	LOG_EVERY_MS = 1000,
+	UNHEARD_MS =
+	    2 * 60 * 1000, /* what is not acknowledged so long goes to nobody */
 };
 
 size_t
@@ -212,7 +216,7 @@ void
 front_listen(struct front *f, enum listener_kind kind, int fd)
 {
 	struct front_listener *li;
-	int yes = 1;
+	int yes = 1, timeout = UNHEARD_MS;
 
 	if (f->nlisteners == FRONT_LISTENERS_MAX) {
 		log_event(LOG_ERROR, "listener", "too many listeners");
@@ -222,6 +226,9 @@ front_listen(struct front *f, enum listener_kind kind, int fd)
 	/* Inherited by what is accepted; a locked-in front may not set it. */
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)) != 0)
 		log_errno(LOG_WARN, "listener", "SO_KEEPALIVE");
+	if (setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout,
+		sizeof(timeout)) != 0)
+		log_errno(LOG_WARN, "listener", "TCP_USER_TIMEOUT");
 	if (f->reserve < 0)
 		f->reserve = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	li = &f->listener[f->nlisteners++];

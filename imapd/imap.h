@@ -54,7 +54,8 @@ struct imap_request;
 
 typedef enum imap_step imap_run(struct imap_session *, struct imap_request *);
 /*
- * The changes of a request, in a transaction that others share.  H_OK: they may
+ * The changes of a request, in a transaction that others share; as much as fits
+ * into the slice, and what is left (`more`) in another.  H_OK: they may
  * be committed, or a refusal without changes stands in the request.  Anything
  * else: they were begun and must not be committed; the request gets that error
  * and everybody else's changes are made again without it.
@@ -96,6 +97,8 @@ struct imap_request {
 	void (*release)(void *state);	    /* before state is freed; may be NULL */
 	uint32_t touched[2]; /* the mailboxes whose messages apply() changed; 0: none */
 	bool clean; /* only flags, and nothing was untold there before; see imap_batch_touch() */
+	bool more;   /* apply() did what fits into a slice; the writes behind it wait */
+	enum herr failed; /* what became of the last apply(), if run() is called after a failure */
 	bool may_fail;			    /* what it writes is nothing that it was asked for: go on without */
 	bool holds_seq, tell_modseq;	    /* at the end: no EXPUNGE; the code HIGHESTMODSEQ */
 	enum imap_reply reply;
@@ -112,6 +115,7 @@ struct imap_account {
 	struct store *store;
 	uint64_t message_size_limit;
 	unsigned max_sessions;
+	int64_t prod_again; /* at the limit: those that idle, no sooner than then */
 	void (*over)(void *arg, uint64_t id); /* a session has ended */
 	void (*wait)(void *arg, bool);	      /* whether somebody waits for changes; may be NULL */
 	void *arg;

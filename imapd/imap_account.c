@@ -5,6 +5,7 @@
  */
 #include "imapd/imap_account.h"
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "imapd/imap_batch.h"
 #include "imapd/imap_recent.h"
@@ -13,6 +14,7 @@
 
 enum {
 	SESSIONS_MAX = 60,
+	PROD_MS = 30 * 1000, /* no sooner again */
 	SCRATCH_MAX = 64 * 1024 * 1024,
 	SCRATCH_KEPT = 64 * 1024,
 };
@@ -109,11 +111,30 @@ imap_account_free(struct imap_account **ap)
 	mem_free(ap);
 }
 
+/*
+ * Some of those that idle may be dead, and not known to be: nothing was said to
+ * them lately.  If so, the kernel gives them up soon after this line, and who
+ * comes again finds room.
+ */
+static void
+prod_idlers(struct imap_account *a)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now < a->prod_again)
+		return;
+	a->prod_again = now + PROD_MS;
+	for (struct imap_session *s = a->sessions; s != NULL; s = s->next)
+		(void)imap_session_prod(s);
+}
+
 enum herr
 imap_account_begin(struct imap_account *a, uint64_t id, int fd)
 {
-	if (a->nsessions >= a->max_sessions)
+	if (a->nsessions >= a->max_sessions) {
+		prod_idlers(a);
 		return H_LIMIT;
+	}
 	(void)imap_session_new(a, id, fd);
 	return H_OK;
 }

@@ -13,6 +13,7 @@ enum { BATCH_MAX = 256 };
 struct write {
 	struct imap_session *session;
 	struct imap_request *request;
+	bool waits; /* for one before it, which has more to do */
 };
 
 struct batch {
@@ -55,9 +56,23 @@ forget_touch(struct imap_request *r)
 	r->clean = false;
 }
 
+/* Commands of a session take effect in the order they came. */
+static bool
+must_wait(const struct write *w)
+{
+	const struct imap_request *r = w->session->queue;
+
+	for (; r != w->request; r = r->next)
+		if (r->more)
+			return true;
+	return false;
+}
+
 static void
 go_on(struct write *w)
 {
+	if (w->waits) /* that one will want it again, or be done with */
+		return;
 	if (w->request->phase == IMAP_PHASE_WRITE)
 		w->request->phase =
 		    w->request->run != NULL ? IMAP_PHASE_RUN : IMAP_PHASE_TELL;
@@ -71,6 +86,8 @@ fail(struct write *w, enum herr err)
 
 	forget_touch(r);
 	buf_clear(&r->code);
+	r->more = false;
+	r->failed = err;
 	if (!r->may_fail) {
 		r->reply = imap_reply_for(err);
 		r->phase = IMAP_PHASE_TELL;
@@ -101,7 +118,7 @@ committed(struct write *w, size_t n, uint64_t modseq)
 	for (size_t i = 0; i < n; i++) {
 		struct imap_session *s = w[i].session;
 
-		if (w[i].request->clean && !shared(w, n, &w[i]))
+		if (!w[i].waits && w[i].request->clean && !shared(w, n, &w[i]))
 			s->modseq = modseq;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -120,8 +137,9 @@ ask_what_holds(struct imap_account *a, struct write *w, size_t n, enum herr err)
 
 		bool refused = r->phase != IMAP_PHASE_WRITE;
 
-		if (refused || (r->check != NULL &&
-				   r->check(w[i].session, r, imap_read(a))))
+		if (w[i].waits || refused ||
+		    (r->check != NULL &&
+			r->check(w[i].session, r, imap_read(a))))
 			go_on(&w[i]);
 		else
 			fail(&w[i], err);
@@ -138,12 +156,17 @@ apply(struct imap_account *a, struct write *w, size_t n)
 	uint64_t modseq = store_modseq(txn);
 	enum herr err = H_OK;
 
+	imap_slice_begin(a);
 	for (size_t i = 0; i < n && err == H_OK; i++) {
 		struct imap_request *r = w[i].request;
 
 		r->phase = IMAP_PHASE_WRITE;
 		forget_touch(r);
+		r->more = false;
+		if ((w[i].waits = must_wait(&w[i])))
+			continue;
 		r->reply = IMAP_REPLY_DONE;
+		r->failed = H_OK;
 		buf_clear(&r->code);
 		err = r->apply(w[i].session, r, txn);
 		if (err == H_OK)
@@ -178,7 +201,8 @@ gather(struct imap_account *a, struct batch *b)
 
 		for (; r != NULL && b->len < BATCH_MAX; r = r->next)
 			if (r->phase == IMAP_PHASE_WRITE && r->apply != NULL)
-				b->write[b->len++] = (struct write){ s, r };
+				b->write[b->len++] =
+				    (struct write){ s, r, false };
 		if (r != NULL)
 			break; /* the rest is the next batch */
 		a->writers = s->next_writer;
@@ -195,6 +219,8 @@ imap_batch_run(struct imap_account *a)
 	gather(a, &b);
 	if (b.len == 0 || apply(a, b.write, b.len))
 		return;
+	for (size_t i = 0; i < b.len; i++)
+		b.write[i].request->more = false;
 	for (size_t i = 0; i < b.len; i++)
 		(void)apply(a, &b.write[i], 1);
 }

@@ -2,17 +2,14 @@
  * EXPUNGE, UID EXPUNGE and CLOSE (RFC 3501, 6.4.2, 6.4.3; RFC 4315, 2.1).  In
  * slices: each is committed by itself.  Only what the client knows is removed.
  */
-#include "common/clock.h"
 #include "common/mem.h"
 #include "imapd/imap_batch.h"
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_numbers.h"
 #include "imapd/imap_sync.h"
+#include "imapd/imap_turn.h"
 
-enum {
-	SLICE_MS = 10,
-	LOOK_AT_CLOCK = 32,
-};
+enum { LOOK_AT_CLOCK = 32 };
 
 struct expunge {
 	struct imap_set uids;
@@ -52,7 +49,6 @@ static enum herr
 apply(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 {
 	struct expunge *e = r->state;
-	int64_t until = clock_mono_ms() + SLICE_MS;
 	uint32_t uid;
 
 	e->next = e->at;
@@ -65,9 +61,10 @@ apply(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 			return err;
 		e->slice_any = true;
 		e->next = uid + 1;
-		if (n % LOOK_AT_CLOCK == 0 && clock_mono_ms() >= until)
+		if (n % LOOK_AT_CLOCK == 0 && imap_slice_over(s->account))
 			break;
 	}
+	r->more = e->next != UINT32_MAX;
 	return H_OK;
 }
 

@@ -23,6 +23,8 @@ struct fetch {
 	struct imap_fetch what;
 	size_t set_at; /* where the set stands in the command */
 	struct imap_set uids;
+	struct imap_set asked; /* VANISHED: UIDs, also of what is gone */
+	struct imap_earlier earlier;
 	uint32_t expected, met; /* messages */
 	uint32_t at;            /* the next UID */
 	bool damaged, unknown;  /* of a part, how it is encoded */
@@ -46,6 +48,7 @@ release(void *state)
 	imap_fetch_free(&f->what);
 	imap_set_free(&f->uids);
 	imap_set_free(&f->newly);
+	imap_set_free(&f->asked);
 	imap_body_free(&f->body);
 	imap_binary_free(&f->binary);
 }
@@ -370,23 +373,6 @@ parse(struct imap_session *s, struct imap_request *r, struct fetch *f)
 	return reply;
 }
 
-/* What went is asked about by UIDs that are not in the view any more. */
-static void
-tell_vanished(struct imap_session *s, struct imap_request *r)
-{
-	struct fetch *f = r->state;
-	struct imap_args a = imap_args_from(&r->text, f->set_at);
-	struct imap_set asked = { 0 };
-
-	if (scan_peek(&a.scan) == '$')
-		(void)imap_numbers_parse(s, &a, true, &asked);
-	else
-		imap_set_parse(&a.scan, store_view_uidnext(s->view) - 1,
-		    UINT32_MAX, &asked);
-	imap_condstore_put_earlier(s, f->what.since, &asked, 0);
-	imap_set_free(&asked);
-}
-
 /* With CHANGEDSINCE, the log says which messages need be looked at. */
 static void
 narrow(struct imap_session *s, struct fetch *f)
@@ -401,6 +387,50 @@ narrow(struct imap_session *s, struct fetch *f)
 	imap_set_free(&changed);
 }
 
+static enum imap_step
+begin(struct imap_session *s, struct imap_request *r)
+{
+	struct fetch *f = r->state;
+
+	if (f->what.has_since)
+		narrow(s, f);
+	f->expected = imap_numbers_count(s, &f->uids);
+	f->at = 1;
+	if (!f->what.sets_seen || s->read_only)
+		f->seen_to = UINT32_MAX;
+	r->run = fetch;
+	r->apply = set_seen;
+	r->may_fail = true;
+	return fetch(s, r);
+}
+
+static enum imap_step
+tell_vanished(struct imap_session *s, struct imap_request *r)
+{
+	struct fetch *f = r->state;
+	enum imap_step step =
+	    imap_condstore_put_earlier(s, &f->earlier, &f->asked);
+
+	return step == IMAP_DONE ? begin(s, r) : step;
+}
+
+/* What went is asked about by UIDs that are not in the view any more. */
+static enum imap_step
+begin_vanished(struct imap_session *s, struct imap_request *r)
+{
+	struct fetch *f = r->state;
+	struct imap_args a = imap_args_from(&r->text, f->set_at);
+
+	if (scan_peek(&a.scan) == '$')
+		(void)imap_numbers_parse(s, &a, true, &f->asked);
+	else
+		imap_set_parse(&a.scan, store_view_uidnext(s->view) - 1,
+		    UINT32_MAX, &f->asked);
+	f->earlier = (struct imap_earlier){ .since = f->what.since, .at = 1 };
+	r->run = tell_vanished;
+	return tell_vanished(s, r);
+}
+
 enum imap_step
 imap_cmd_fetch(struct imap_session *s, struct imap_request *r)
 {
@@ -413,16 +443,5 @@ imap_cmd_fetch(struct imap_session *s, struct imap_request *r)
 		return imap_done(r, reply);
 	if (f->what.kinds & 1U << IMAP_ITEM_MODSEQ)
 		imap_condstore_on(s);
-	if (f->what.vanished)
-		tell_vanished(s, r);
-	if (f->what.has_since)
-		narrow(s, f);
-	f->expected = imap_numbers_count(s, &f->uids);
-	f->at = 1;
-	if (!f->what.sets_seen || s->read_only)
-		f->seen_to = UINT32_MAX;
-	r->run = fetch;
-	r->apply = set_seen;
-	r->may_fail = true;
-	return fetch(s, r);
+	return f->what.vanished ? begin_vanished(s, r) : begin(s, r);
 }

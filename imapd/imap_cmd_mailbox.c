@@ -3,10 +3,14 @@
  * special use: RFC 6154, 3).
  */
 #include "common/mem.h"
+#include "imapd/imap_batch.h"
 #include "imapd/imap_cmd.h"
 #include "imapd/imap_mailbox.h"
 #include "imapd/imap_name.h"
 #include "imapd/imap_sync.h"
+#include "imapd/imap_turn.h"
+
+enum { ROWS = 32 }; /* messages between two looks at the clock */
 
 struct names {
 	struct buf name, to; /* UTF-8 */
@@ -111,17 +115,46 @@ imap_cmd_create(struct imap_session *s, struct imap_request *r)
 	return parse(s, r, 1, create);
 }
 
+/* Of many messages some at a time; false: there are more. */
+static bool
+emptied(struct imap_session *s, struct store_txn *txn, uint32_t mailbox)
+{
+	uint32_t uid[ROWS];
+	size_t n;
+
+	do {
+		struct store_row_cursor rows = { 0 };
+		struct store_row row;
+
+		for (n = 0; n < ROWS && store_next_row(txn, mailbox, 1,
+					    UINT32_MAX, &rows, &row);
+		     n++)
+			uid[n] = row.uid;
+		store_end_rows(&rows);
+		for (size_t i = 0; i < n; i++)
+			if (store_expunge(txn, mailbox, uid[i]) != H_OK)
+				return true; /* what it met is met again */
+	} while (n == ROWS && !imap_slice_over(s->account));
+	return n < ROWS;
+}
+
 static enum herr
 delete_it(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 {
 	struct names *n = r->state;
 	struct store_mailbox mb;
 
-	(void)s;
 	n->deleted = 0;
-	if (store_find_mailbox(txn, buf_span(&n->name), &mb) == H_OK &&
-	    mb.exists)
+	if (!span_is_nocase(buf_span(&n->name), "INBOX") &&
+	    store_find_mailbox(txn, buf_span(&n->name), &mb) == H_OK &&
+	    mb.exists) {
 		n->deleted = mb.id;
+		imap_batch_touch(r, mb.id);
+		if (!emptied(s, txn, mb.id)) {
+			r->more = true;
+			return store_error(txn);
+		}
+	}
 	return answer(r, txn, store_delete_mailbox(txn, buf_span(&n->name)));
 }
 
@@ -131,6 +164,8 @@ deleted(struct imap_session *s, struct imap_request *r)
 {
 	struct names *n = r->state;
 
+	if (r->more)
+		return IMAP_WAIT_WRITE;
 	if (s->mailbox != 0 && s->mailbox == n->deleted)
 		imap_sync_leave(s);
 	return imap_done(r, IMAP_REPLY_DONE);

@@ -20,6 +20,7 @@ struct select {
 	bool has_known;
 	struct imap_set known, match_seqs, match_uids;
 	/* the resynchronization under way */
+	struct imap_earlier earlier;
 	struct imap_set changed;
 	uint32_t at;
 };
@@ -139,20 +140,36 @@ tell_changed(struct imap_session *s, struct imap_request *r)
 	return IMAP_DONE;
 }
 
-static void
-begin_resync(struct imap_session *s, struct select *sel)
+static enum imap_step
+tell_vanished(struct imap_session *s, struct imap_request *r)
 {
-	uint32_t most = store_view_uidnext(s->view) - 1;
+	struct select *sel = r->state;
+	enum imap_step step =
+	    imap_condstore_put_earlier(s, &sel->earlier, &sel->known);
 
-	if (most == 0)
-		return;
-	if (!sel->has_known)
-		imap_set_add(&sel->known, 1, most);
-	imap_condstore_put_earlier(
-	    s, sel->since, &sel->known, matched_up_to(s, sel));
+	if (step != IMAP_DONE)
+		return step;
 	imap_sync_changed(
 	    imap_read(s->account), s->mailbox, sel->since, true, &sel->changed);
 	sel->at = 1;
+	r->run = tell_changed;
+	return tell_changed(s, r);
+}
+
+static enum imap_step
+begin_resync(struct imap_session *s, struct imap_request *r)
+{
+	struct select *sel = r->state;
+	uint32_t most = store_view_uidnext(s->view) - 1;
+
+	if (most == 0)
+		return IMAP_DONE;
+	if (!sel->has_known)
+		imap_set_add(&sel->known, 1, most);
+	sel->earlier = (struct imap_earlier){ .since = sel->since,
+		.at = matched_up_to(s, sel) + 1 };
+	r->run = tell_vanished;
+	return tell_vanished(s, r);
 }
 
 /* ---- the commands ---- */
@@ -229,9 +246,7 @@ open_mailbox(struct imap_session *s, struct imap_request *r, struct span name,
 	s->condstore |= sel->condstore || sel->qresync;
 	if (!sel->qresync || sel->uidvalidity != mb.uidvalidity)
 		return IMAP_DONE;
-	begin_resync(s, sel);
-	r->run = tell_changed;
-	return tell_changed(s, r);
+	return begin_resync(s, r);
 }
 
 static enum imap_step

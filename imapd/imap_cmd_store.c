@@ -3,7 +3,6 @@
  * changed in slices, each of which is committed and answered by itself; STORE
  * promises no more.
  */
-#include "common/clock.h"
 #include "common/mem.h"
 #include "imapd/imap_batch.h"
 #include "imapd/imap_cmd.h"
@@ -13,10 +12,7 @@
 #include "imapd/imap_sync.h"
 #include "imapd/imap_turn.h"
 
-enum {
-	ROWS = 256,
-	SLICE_MS = 10,
-};
+enum { ROWS = 256 };
 
 struct store_cmd {
 	struct imap_set uids;
@@ -103,7 +99,7 @@ static enum herr
 apply(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 {
 	struct store_cmd *c = r->state;
-	int64_t until = clock_mono_ms() + SLICE_MS;
+	struct imap_range rest;
 	struct store_flags given;
 	struct store_row row[ROWS];
 	enum herr err;
@@ -138,7 +134,8 @@ apply(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 				return err;
 			imap_set_add(&c->done, row[i].uid, row[i].uid);
 		}
-	} while (n > 0 && clock_mono_ms() < until);
+	} while (n > 0 && !imap_slice_over(s->account));
+	r->more = imap_set_from(&c->uids, c->next, &rest);
 	return H_OK;
 }
 

@@ -22,50 +22,68 @@ imap_condstore_on(struct imap_session *s)
 }
 
 static void
-put_range(struct buf *out, size_t *start, uint32_t first, uint32_t last)
+end_line(struct imap_session *s, struct imap_earlier *e)
 {
-	if (*start != 0 && out->len - *start > LINE) {
-		buf_text(out, "\r\n");
-		*start = 0;
-	}
-	if (*start == 0) {
-		*start = out->len + 1; /* never 0 */
-		buf_text(out, "* VANISHED (EARLIER) ");
-	} else {
-		buf_byte(out, ',');
-	}
-	buf_number(out, first);
-	if (first != last) {
-		buf_byte(out, ':');
-		buf_number(out, last);
-	}
+	if (e->line > 0)
+		buf_text(conn_output(s->conn), "\r\n");
+	e->line = 0;
 }
 
-void
-imap_condstore_put_earlier(struct imap_session *s, uint64_t since,
-    const struct imap_set *among, uint32_t above)
+static void
+put_range(struct imap_session *s, struct imap_earlier *e, struct imap_range r)
+{
+	struct imap_set one = { &r, 1, 1 };
+	struct buf *out = conn_output(s->conn);
+	size_t before = out->len;
+
+	buf_text(out, e->line == 0 ? "* VANISHED (EARLIER) " : ",");
+	imap_set_put(out, &one);
+	e->line += out->len - before;
+	if (e->line > LINE)
+		end_line(s, e);
+}
+
+/* The parts of first:last that are asked for, until something has to be waited
+ * for. */
+static enum imap_step
+put_run(struct imap_session *s, struct imap_earlier *e,
+    const struct imap_set *among, uint32_t last)
+{
+	struct imap_range r;
+
+	while (imap_set_from(among, e->at, &r) && r.first <= last) {
+		if (r.last > last)
+			r.last = last;
+		put_range(s, e, r);
+		e->at = r.last + 1;
+		if (!imap_has_room(s))
+			return IMAP_WAIT_ROOM;
+		if (imap_slice_over(s->account))
+			return IMAP_AGAIN;
+		if (r.last == UINT32_MAX)
+			break;
+	}
+	return IMAP_DONE;
+}
+
+enum imap_step
+imap_condstore_put_earlier(struct imap_session *s, struct imap_earlier *e,
+    const struct imap_set *among)
 {
 	struct store_txn *txn = imap_read(s->account);
-	struct store_vanished_cursor at = { .from = above + 1 };
-	struct buf *out = conn_output(s->conn);
+	struct store_vanished_cursor at = { .from = e->at };
+	enum imap_step step = IMAP_DONE;
 	uint32_t first, last;
-	size_t start = 0;
 
-	while (
-	    store_next_vanished(txn, s->mailbox, since, &at, &first, &last)) {
-		struct imap_range r;
-
-		for (uint32_t from = first > above ? first : above + 1;
-		     from <= last && imap_set_from(among, from, &r) &&
-		     r.first <= last;
-		     from = r.last + 1) {
-			if (r.last > last)
-				r.last = last;
-			put_range(out, &start, r.first, r.last);
-			if (r.last == UINT32_MAX)
-				break;
-		}
+	while (step == IMAP_DONE && e->at != 0 &&
+	       store_next_vanished(
+		   txn, s->mailbox, e->since, &at, &first, &last)) {
+		if (first > e->at)
+			e->at = first;
+		step = put_run(s, e, among, last);
+		if (step == IMAP_DONE)
+			e->at = last + 1;
 	}
-	if (start != 0)
-		buf_text(out, "\r\n");
+	end_line(s, e);
+	return step;
 }

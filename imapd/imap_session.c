@@ -50,6 +50,9 @@ drop_request(struct imap_session *s)
 	buf_free(&r->text);
 	buf_free(&r->code);
 	mem_free(&r);
+	/* It waited for this one: imap_batch.c. */
+	if (s->queue != NULL && s->queue->phase == IMAP_PHASE_WRITE)
+		imap_want_write(s);
 }
 
 static struct imap_request *
@@ -313,20 +316,25 @@ imap_session_run(struct imap_session *s)
 
 /* ---- life ---- */
 
+bool
+imap_session_prod(struct imap_session *s)
+{
+	if (s->queue == NULL || s->queue->phase != IMAP_PHASE_CHANGE)
+		return false;
+	conn_text(s->conn, "* OK Still here\r\n");
+	conn_deadline(s->conn, IMAP_KEEPALIVE_MS);
+	conn_flush(s->conn);
+	return true;
+}
+
 static void
 timed_out(struct imap_session *s)
 {
-	bool idle = s->queue != NULL && s->queue->phase == IMAP_PHASE_CHANGE;
-
-	if (!idle) {
+	/* Who idles is not asked for anything; but boxes on the way forget
+	 * connections on which nothing moves, and a dead one shows itself. */
+	if (!imap_session_prod(s))
 		imap_session_goodbye(
 		    s, "* BYE [UNAVAILABLE] Nothing was said for too long\r\n");
-		return;
-	}
-	/* The client is not asked for anything; but boxes on the way forget
-	 * connections on which nothing moves, and a dead one shows itself. */
-	conn_text(s->conn, "* OK Still here\r\n");
-	conn_deadline(s->conn, IMAP_KEEPALIVE_MS);
 }
 
 static void

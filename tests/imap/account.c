@@ -29,17 +29,20 @@ static struct timer *tidy_timer;
 static void
 connected(void *arg, unsigned events)
 {
-	static const char greeting[] =
-	    "* PREAUTH [CAPABILITY " IMAP_CAPABILITY_CORE "] Ready\r\n";
 	static uint64_t id;
+	struct buf greeting = BUF_INIT(4096);
 	int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC);
 
 	(void)events;
 	if (fd < 0)
 		return;
-	if (write(fd, greeting, sizeof(greeting) - 1) < 0 ||
+	buf_text(&greeting, "* PREAUTH [");
+	imap_put_capability(&greeting, account->message_size_limit);
+	buf_text(&greeting, "] Ready\r\n");
+	if (write(fd, greeting.ptr, greeting.len) < 0 ||
 	    imap_account_begin(account, ++id, fd) != H_OK)
 		close(fd);
+	buf_free(&greeting);
 }
 
 static void
@@ -101,19 +104,20 @@ main(int argc, char **argv)
 	struct stat st;
 	int fd;
 
-	if (argc != 2 && argc != 3)
+	if (argc < 2 || argc > 4)
 		return 2;
 	log_open("imapd", "account", LOG_INFO);
 	if (stat(argv[1], &st) != 0 && store_create(argv[1], 1) != H_OK)
 		return 1;
 	if (store_open(&store, argv[1]) != H_OK)
 		return 1;
-	if (argc == 3 && !set_quota(argv[2]))
+	if (argc > 2 && !set_quota(argv[2]))
 		return 1;
 	decode_open_charsets();
 	loop = loop_new();
 	account = imap_account_new(loop, store);
-	account->max_sessions = 2000;
+	account->max_sessions =
+	    argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2000;
 	(void)watch_new(loop, store_wake_fd(store), LOOP_READ, woken, NULL);
 	(void)signal_watch_new(loop, SIGTERM, stop, NULL);
 	tidy_timer = timer_new(loop, tidy, NULL);
