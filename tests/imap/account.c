@@ -2,10 +2,10 @@
  * The account role by itself, without parent, front and sandbox: every
  * connection to a loopback port is a session of one account that has logged in.
  *
- *	account FOLDER [QUOTA]
+ *	account FOLDER [QUOTA [SESSIONS]]
  *
- * makes the store if it is missing, sets the account's quota (bytes), and
- *prints the port.
+ * makes the store if it is missing, sets the account's quota (bytes; 0: none),
+ *and prints the port.
  *
  * Ends at SIGTERM.
  */
