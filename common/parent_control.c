@@ -277,6 +277,14 @@ only_one(struct control *c, const char *daemon)
 					 : strerror(errno));
 		exit(1);
 	}
+	/* (see mailstore/tool_whole.c) */
+	if (access("restoring/ready", F_OK) == 0) {
+		fprintf(stderr,
+		    "%s: a restore was cut short; any command, such as "
+		    "\"hearth status\", brings it to its end\n",
+		    daemon);
+		exit(1);
+	}
 }
 
 void

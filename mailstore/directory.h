@@ -65,6 +65,9 @@ bool directory_next_alias(struct directory *, char *address /* in: last, out: ne
 uint64_t directory_verify(struct directory *, void (*found)(void *arg, const char *fault), void *arg);
 
 /* ---- writing: the tool.  Each call is one durable transaction, then a publication. ---- */
+/* What numbers of this directory were given: a generation, the next id.  And after a copy was put in its place: it goes on above those. */
+enum herr directory_numbers(struct directory *, uint64_t *generation, uint64_t *next) MUST_USE;
+enum herr directory_renew(struct directory *, uint64_t generation, uint64_t next) MUST_USE;
 /* The id that the next account will get, so that its store can be made before anybody can deliver to it. */
 enum herr directory_next_id(struct directory *, uint64_t *id) MUST_USE;
 enum herr directory_add_account(struct directory *, struct span canonical, const struct directory_credential *, uint64_t *id) MUST_USE; /* H_EXISTS */

@@ -165,3 +165,30 @@ directory_remove_alias(struct directory *d, struct span canonical)
 		(void)db_delete(t, TREE_NAME, canonical);
 	return finish(d, &t, &head, err);
 }
+
+enum herr
+directory_numbers(struct directory *d, uint64_t *generation, uint64_t *next)
+{
+	struct db_txn *t = db_begin(d->db, false);
+	struct directory_head head = { 0 };
+	enum herr err = directory_get_head(t, &head);
+
+	*generation = head.generation;
+	*next = head.next;
+	db_abort(&t);
+	return err;
+}
+
+enum herr
+directory_renew(struct directory *d, uint64_t generation, uint64_t next)
+{
+	struct db_txn *t = db_begin(d->db, true);
+	struct directory_head head;
+	enum herr err = directory_get_head(t, &head);
+
+	if (err == H_OK && head.generation < generation)
+		head.generation = generation;
+	if (err == H_OK && head.next < next)
+		head.next = next;
+	return finish(d, &t, &head, err);
+}

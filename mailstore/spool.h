@@ -61,6 +61,8 @@ enum herr spool_get(struct spool_txn *, uint64_t id, struct spool_entry *) MUST_
 enum herr spool_update(struct spool_txn *, const struct spool_entry *) MUST_USE; /* recipients' states */
 enum herr spool_remove(struct spool_txn *, uint64_t id) MUST_USE;
 bool spool_next(struct spool_txn *, uint64_t *id); /* the smallest id > *id */
+/* After a copy was put in its place: what waits for the outside may long have gone out, and is on hold until somebody says otherwise. */
+enum herr spool_hold_outside(struct spool *, uint64_t *held) MUST_USE;
 /* Bytes [offset, ...) of message and record, lent until the next call; empty at the end. */
 struct span spool_bytes(struct spool_txn *, uint64_t id, uint64_t offset);
 bool spool_known(struct spool_txn *, const uint8_t enqueue_id[16], uint64_t *id);

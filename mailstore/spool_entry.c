@@ -416,3 +416,42 @@ spool_remove(struct spool_txn *t, uint64_t id)
 	(void)body_delete(t->db, SPOOL_BODY, h.body, UINT64_MAX, &deleted);
 	return db_error(t->db);
 }
+
+static bool
+hold(struct spool_entry *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < e->nrecipients; i++)
+		if (e->recipients[i].account == 0 &&
+		    e->recipients[i].state == SPOOL_WAITING) {
+			e->recipients[i].state = SPOOL_HELD;
+			any = true;
+		}
+	return any;
+}
+
+enum herr
+spool_hold_outside(struct spool *s, uint64_t *held)
+{
+	struct spool_txn *t = spool_begin(s, true);
+	enum herr err = H_OK;
+	uint64_t id = 0;
+
+	*held = 0;
+	while (err == H_OK && spool_next(t, &id)) {
+		struct spool_entry e;
+
+		if ((err = spool_get(t, id, &e)) != H_OK)
+			break;
+		if (hold(&e)) {
+			err = spool_update(t, &e);
+			++*held;
+		}
+		spool_entry_release(&e);
+	}
+	if (err == H_OK)
+		return spool_commit(&t);
+	spool_abort(&t);
+	return err;
+}

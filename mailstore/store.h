@@ -244,6 +244,19 @@ enum herr store_copy_to(struct store *, int fd) MUST_USE;
 /* Such a file, which nobody changes, for reading alone. */
 enum herr store_open_copy(struct store **, const char *file) MUST_USE;
 
+/* ---- restored ---- */
+
+/*
+ * After a copy was put in an account's place, before anybody opens it: every
+ * mailbox gets a new UIDVALIDITY above `least`, and message numbers and UIDLs go
+ * on where no other life of this account can have given them.
+ */
+enum herr store_renew(struct store *, uint64_t account, uint32_t least) MUST_USE;
+/* The same for a copy of an account that goes on: with what came to it since the copy was made, and its quota. */
+enum herr store_renew_from(struct store *, struct store *present, uint64_t *messages) MUST_USE;
+/* Brings a mailbox of a copy into the account, all at once: under its name, or as "NAME (restored DAY)" if that is taken.  H_NOTFOUND, H_QUOTA, H_FULL, H_LIMIT. */
+enum herr store_bring_back(struct store *, struct store *copy, struct span name, struct span day, char as[STORE_NAME_MAX + 1], uint64_t *messages) MUST_USE;
+
 /* ---- verification ---- */
 
 /* Reads everything: digests, checksums, records against a new computation, counts, sets, reference counts, log.  `found` is called for each fault; returns their number (or an error in *err). */

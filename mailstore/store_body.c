@@ -441,3 +441,34 @@ body_delete(struct db_txn *t, unsigned tree, uint64_t id, uint64_t most,
 	db_cursor_close(&c);
 	return left;
 }
+
+bool
+body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as,
+    unsigned tree, uint32_t *at, uint64_t most, uint64_t *copied)
+{
+	uint8_t key[KEY_LEN], new_key[KEY_LEN];
+	struct db_cursor *c = db_cursor(from, tree);
+	uint64_t before = *copied;
+	bool left = false;
+
+	put_be64(key, id);
+	put_be32(key + 8, *at);
+	put_be64(new_key, as);
+	for (bool more =
+		 db_seek(c, (struct span){ (const char *)key, KEY_LEN });
+	     more && db_key(c).len == KEY_LEN && be64(db_key(c).ptr) == id;
+	     more = db_next(c)) {
+		*at = be32(db_key(c).ptr + 8);
+		if (*copied - before >= most) {
+			left = true;
+			break;
+		}
+		put_be32(new_key + 8, *at);
+		db_put(to, tree,
+		    (struct span){ (const char *)new_key, KEY_LEN },
+		    db_value(c));
+		*copied += db_value(c).len + ROW_COST;
+	}
+	db_cursor_close(&c);
+	return left;
+}

@@ -73,6 +73,12 @@ bool body_get(struct db_txn *, unsigned tree, uint64_t id, uint64_t offset,
     struct body_reader *, struct span *);
 /* The beginning: `want` bytes or more, fewer only if the block ends there.  Costs less than body_get(). */
 bool body_head(struct db_txn *, unsigned tree, uint64_t id, size_t want, struct body_reader *, struct span *);
+/*
+ * Copies rows of a message as they are, to another environment and under another
+ * id, at most about `most` bytes of them; true if some are left.  *at: 0 at
+ * first.  `copied` gets the bytes added.
+ */
+bool body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as, unsigned tree, uint32_t *at, uint64_t most, uint64_t *copied);
 /* Deletes rows of this message, at most about `most` bytes of them; true if some are left.  `deleted` gets the bytes added. */
 bool body_delete(struct db_txn *, unsigned tree, uint64_t id, uint64_t most, uint64_t *deleted);
 

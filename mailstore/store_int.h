@@ -185,6 +185,8 @@ void row_put(struct store_txn *, uint32_t mailbox, const struct index_row *);
 enum herr row_quota(const struct store_txn *, uint64_t bytes) MUST_USE;
 /* A new row at the end of the mailbox, with all that hangs on it: sets, counts, usage, log.  Takes the next UID, uidl and modseq.  H_LIMIT. */
 enum herr row_add(struct store_txn *, struct box *, struct index_row *) MUST_USE;
+/* The same with the numbers that it has; the mailbox has no such UID. */
+void row_enter(struct store_txn *, struct box *, const struct index_row *);
 /* And the other way; what becomes of the message is message_let_go()'s. */
 void row_remove(struct store_txn *, struct box *, const struct index_row *);
 

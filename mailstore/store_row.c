@@ -87,6 +87,17 @@ row_quota(const struct store_txn *t, uint64_t bytes)
 	           : H_OK;
 }
 
+void
+row_enter(struct store_txn *t, struct box *b, const struct index_row *row)
+{
+	b->row.bytes += row->size;
+	t->account.bytes += row->size;
+	t->account.messages++;
+	pages_add(t, b, row->uid, row->system);
+	row_put(t, b->id, row);
+	change_note(t, b->id, STORE_ADDED, row->uid);
+}
+
 enum herr
 row_add(struct store_txn *t, struct box *b, struct index_row *row)
 {
@@ -98,12 +109,7 @@ row_add(struct store_txn *t, struct box *b, struct index_row *row)
 	row->modseq = store_modseq(t);
 	row->uidl = t->account.next_uidl++;
 	row->saved = clock_wall();
-	b->row.bytes += row->size;
-	t->account.bytes += row->size;
-	t->account.messages++;
-	pages_add(t, b, row->uid, row->system);
-	row_put(t, b->id, row);
-	change_note(t, b->id, STORE_ADDED, row->uid);
+	row_enter(t, b, row);
 	return store_error(t);
 }
 

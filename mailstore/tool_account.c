@@ -1,25 +1,20 @@
 /* hearth account: add, list, password, remove. */
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/conf_value.h"
 #include "common/file.h"
-#include "common/log.h"
 #include "common/mem.h"
-#include "common/scan.h"
 #include "mailstore/auth_sasl.h"
 #include "mailstore/password.h"
 #include "mailstore/store.h"
 #include "mailstore/tool_child.h"
-
-enum { KEEP_REMOVED = 7 * 24 * 60 * 60 /* seconds */, ASIDE_TRIES = 100 };
+#include "mailstore/tool_folder.h"
 
 /* ---- passwords ---- */
 
@@ -112,30 +107,6 @@ get_credential(const struct tool *t, struct directory_credential *credential)
 
 /* ---- folders ---- */
 
-/* Out of the way; tool_sweep() removes it after a week. */
-static bool
-put_aside(uint64_t account)
-{
-	char path[64], aside[96];
-	int64_t when = clock_wall();
-	int failed;
-
-	tool_folder_of(account, path);
-	/* (One of the same second may be there.) */
-	for (int tries = 0; tries < ASIDE_TRIES; tries++) {
-		snprintf(aside, sizeof(aside), "%s.removed-%" PRId64, path,
-		    when + tries);
-		failed = rename(path, aside) != 0 ? errno : 0;
-		if (failed != ENOTEMPTY && failed != EEXIST)
-			break;
-	}
-	if (failed != 0 && failed != ENOENT) {
-		tool_refuse("%s: %s", path, strerror(failed));
-		return false;
-	}
-	return file_sync_folder("accounts") == H_OK;
-}
-
 /*
  * The store is there before anybody can deliver to the account.  It is made
  * here, not in a locked-in child: there is nothing hostile in an empty one.
@@ -149,53 +120,9 @@ make_store(uint64_t id)
 	tool_folder_of(id, path);
 	if ((err = file_make_folder("accounts")) != H_OK)
 		return err;
-	if (access(path, F_OK) == 0 && !put_aside(id))
+	if (access(path, F_OK) == 0 && !tool_put_aside(id, NULL))
 		return H_IO; /* what an interrupted `account add` left */
 	return store_create(path, id);
-}
-
-/* "0123456789abcdef.removed-1700000000" of that long ago. */
-static bool
-is_old(const char *name, int64_t before)
-{
-	struct scan s = scan_over(span_of(name));
-	struct span id = scan_until(&s, ".", 16);
-	int64_t when;
-
-	scan_word(&s, ".removed-");
-	when = (int64_t)scan_number(&s, INT64_MAX);
-	return scan_done(&s) && id.len == 16 && when < before;
-}
-
-static void
-remove_folder(int parent, const char *name)
-{
-	int fd = openat(
-	    parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			(void)unlinkat(fd, e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	if (unlinkat(parent, name, AT_REMOVEDIR) != 0)
-		log_errno(LOG_WARN, "sweep", name);
-}
-
-void
-tool_sweep(void)
-{
-	int64_t before = clock_wall() - KEEP_REMOVED;
-	DIR *d = opendir("accounts");
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (is_old(e->d_name, before))
-			remove_folder(dirfd(d), e->d_name);
-	if (d != NULL)
-		closedir(d);
 }
 
 /* ---- commands ---- */
@@ -329,7 +256,7 @@ tool_account_remove(struct tool *t, int count, char **arguments)
 		err = directory_remove_account(d, a.id);
 		if (err != H_OK)
 			tool_refuse("%s stays: %s", a.address, herr_text(err));
-		else if (put_aside(a.id))
+		else if (tool_put_aside(a.id, NULL))
 			status = TOOL_DONE;
 	}
 	directory_close(&d);

@@ -138,6 +138,10 @@ static const struct work {
 	{ "copy-queue",   ROLE_TOOL_COPY,  copy_open_queue,      copy_queue },
 	{ "check",        ROLE_TOOL_CHILD, copy_open_copy,       copy_check },
 	{ "check-queue",  ROLE_TOOL_CHILD, copy_open_queue_copy, copy_check_queue },
+	{ "renew",        ROLE_TOOL_CHILD, copy_open_account,    copy_renew },
+	{ "restore",      ROLE_TOOL_CHILD, copy_open_both,       copy_restore },
+	{ "bring-back",   ROLE_TOOL_CHILD, copy_open_both,       copy_bring_back },
+	{ "renew-queue",  ROLE_TOOL_CHILD, copy_open_queue,      copy_renew_queue },
 	/* clang-format on */
 };
 

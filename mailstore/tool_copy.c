@@ -8,7 +8,7 @@
 #include "mailstore/store.h"
 #include "mailstore/tool_child.h"
 
-static struct store *store;
+static struct store *store, *other;
 static struct spool *spool;
 
 static void
@@ -95,4 +95,61 @@ copy_check_queue(char **words)
 	(void)words;
 	(void)spool_verify(spool, say, NULL);
 	return H_OK;
+}
+
+/* ---- copies that become what they are copies of ---- */
+
+enum herr
+copy_renew(char **words)
+{
+	return store_renew(
+	    store, words[1] != NULL ? strtoull(words[1], NULL, 10) : 0, 0);
+}
+
+enum herr
+copy_open_both(char **words)
+{
+	enum herr err = store_open(&store, words[0]);
+
+	if (err == H_OK)
+		err =
+		    words[1] != NULL ? store_open(&other, words[1]) : H_INVALID;
+	return err;
+}
+
+enum herr
+copy_restore(char **words)
+{
+	uint64_t messages = 0;
+	enum herr err = store_renew_from(store, other, &messages);
+
+	(void)words;
+	printf("- messages %" PRIu64 "\n", messages);
+	return err;
+}
+
+enum herr
+copy_bring_back(char **words)
+{
+	char as[STORE_NAME_MAX + 1] = "";
+	uint64_t messages = 0;
+	enum herr err;
+
+	if (words[2] == NULL || words[3] == NULL)
+		return H_INVALID;
+	err = store_bring_back(
+	    store, other, span_of(words[2]), span_of(words[3]), as, &messages);
+	printf("- name %s\n- messages %" PRIu64 "\n", as, messages);
+	return err;
+}
+
+enum herr
+copy_renew_queue(char **words)
+{
+	uint64_t held = 0;
+	enum herr err = spool_hold_outside(spool, &held);
+
+	(void)words;
+	printf("- held %" PRIu64 "\n", held);
+	return err;
 }

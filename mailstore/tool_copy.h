@@ -19,4 +19,14 @@ enum herr copy_check(char **words);
 enum herr copy_open_queue_copy(char **words);
 enum herr copy_check_queue(char **words);
 
+/* Folder of a copy, account: the copy becomes that account. */
+enum herr copy_renew(char **words);
+/* Folder of a copy, folder of the account: the same, with what came since: "messages N". */
+enum herr copy_open_both(char **words);
+enum herr copy_restore(char **words);
+/* Folder of the account, folder of a copy, name, day: "name NAME", "messages N". */
+enum herr copy_bring_back(char **words);
+/* Folder: "held N". */
+enum herr copy_renew_queue(char **words);
+
 #endif

@@ -13,15 +13,17 @@
 #include "common/settings.h"
 #include "mailstore/address.h"
 #include "mailstore/tool_child.h"
-#include "mailstore/tool_place.h"
+#include "mailstore/tool_folder.h"
+#include "mailstore/tool_restore.h"
 
 #define DEFAULT_CONF HEARTH_SYSCONF "/hearth/hearth.conf"
 
 enum {
 	TOOL_STATE = 1,  /* becomes `user` and enters the state folder */
 	TOOL_CHANGE = 2, /* changes the directory: daemons that run are told */
-	TOOL_FILLS =
-	    4, /* its first argument is a folder outside, to be filled */
+	/* The first argument is outside of the state: */
+	TOOL_FILLS = 4,  /* a folder to be filled with backups */
+	TOOL_BACKUP = 8, /* a backup to be read */
 };
 enum { MANY = 1000, BUSY_TRIES = 1500 /* half a minute */ };
 
@@ -49,6 +51,7 @@ static const struct command {
 	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
 	{ "import",	NULL, "ADDRESS [--mailbox NAME] PATH",	2, 2, 0,     tool_import,	   "bring in a Maildir, an mbox, or a folder of them; what came in before is passed over" },
 	{ "backup",	NULL, "DIR",			1, 1,	 TOOL_STATE | TOOL_FILLS, tool_backup,		   "copy everything to a new folder in DIR, and remove the backup before it" },
+	{ "restore",	NULL, "DIR [ADDRESS [MAILBOX]]", 1, 3,	 TOOL_STATE | TOOL_BACKUP | TOOL_CHANGE, tool_restore, "bring back everything, an account, or a mailbox" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
 };
 /* clang-format on */
@@ -189,12 +192,6 @@ tool_account(
 }
 
 void
-tool_folder_of(uint64_t account, char path[64])
-{
-	snprintf(path, 64, "accounts/%016llx", (unsigned long long)account);
-}
-
-void
 tool_json(const char *text)
 {
 	struct buf utf8 = BUF_INIT(SIZE_MAX);
@@ -311,8 +308,12 @@ main(int argc, char **argv)
 	if ((c->traits & TOOL_FILLS) &&
 	    !place_open_to_fill(&place, t.conf, argv[used]))
 		return TOOL_REFUSED;
+	if ((c->traits & TOOL_BACKUP) &&
+	    !place_open_to_read(&place, argv[used]))
+		return TOOL_REFUSED;
 	if (c->traits & TOOL_STATE) {
 		identity_take(t.conf);
+		restore_finish_whole();
 		tool_sweep();
 	}
 	status = c->run(&t, argc - used, argv + used);
