@@ -11,6 +11,7 @@
 #include "common/identity.h"
 #include "common/privilege.h"
 #include "mailstore/tool_child.h"
+#include "mailstore/tool_folder.h"
 
 /* Becomes the account's child. */
 NORETURN static void
