@@ -157,7 +157,8 @@ content_fits(struct span record, uint64_t size, struct span message)
 {
 	bool by_descriptor = record.len == 0 && message.len == 0;
 
-	return size > 0 && (by_descriptor || message.len == size);
+	return size > 0 && size <= DELIVERY_SIZE_MAX &&
+	       (by_descriptor || message.len == size);
 }
 
 static void

@@ -9,7 +9,11 @@
 #include "smtpd/smtp.h"
 #include "smtpd/smtp_parse.h"
 
-enum { TARGET_MAX = 320, CANONICAL_MAX = 1024 };
+enum {
+	TARGET_MAX = 320,
+	CANONICAL_MAX = 1024,
+	REFUSALS_MAX = 1000, /* RCPTs of one message; then the session ends */
+};
 
 static void
 log_refused(const struct smtp_session *s, const char *event,
@@ -97,16 +101,28 @@ smtp_cmd_mail(struct smtp_session *s, struct span args)
 
 static enum smtp_step check_room(struct smtp_session *);
 
+/* Refusals for now are no errors, but there is an end to them too. */
+static enum smtp_step
+say_refusal(struct smtp_session *s, enum smtp_reply why, struct span address)
+{
+	if (++s->mail->refusals > REFUSALS_MAX) {
+		smtp_say(s, REPLY_TOO_MUCH_JUNK);
+		return SMTP_CLOSE;
+	}
+	log_refused(s, "rcpt-refused", why, address);
+	smtp_say(s, why);
+	return SMTP_DONE;
+}
+
 static enum smtp_step
 refuse_rcpt(struct smtp_session *s, enum smtp_reply why)
 {
 	struct smtp_mail *m = s->mail;
+	enum smtp_step step = say_refusal(s, why, span_of(m->asked));
 
-	log_refused(s, "rcpt-refused", why, span_of(m->asked));
 	smtp_mail_cut_rcpts(m, m->before);
 	mem_free(&m->asked);
-	smtp_say(s, why);
-	return SMTP_DONE;
+	return step;
 }
 
 /* Of an answer that is no success, whatever it says. */
@@ -283,10 +299,7 @@ smtp_cmd_rcpt(struct smtp_session *s, struct span args)
 	    s->mail->commands >=
 		front_settings(client_front(s->client))->max_recipients)
 		reply = REPLY_TOO_MANY_RCPTS;
-	if (reply != REPLY_RCPT_OK) {
-		log_refused(s, "rcpt-refused", reply, args);
-		smtp_say(s, reply);
-		return SMTP_DONE;
-	}
+	if (reply != REPLY_RCPT_OK)
+		return say_refusal(s, reply, args);
 	return ask_rcpt(s, &rcpt);
 }

@@ -24,7 +24,8 @@ struct smtp_mail {
 	uint64_t said_size; /* SIZE=; 0: not said */
 	struct smtp_rcpt *rcpts;
 	size_t nrcpts, room;
-	unsigned commands;  /* RCPTs accepted */
+	unsigned commands;  /* RCPTs accepted, */
+	unsigned refusals;  /* and refused */
 	char *asked;	    /* while a RCPT waits: the address it named, */
 	size_t before;	    /* how many recipients were there before it, */
 	size_t checked;	    /* and how many are known to have room */

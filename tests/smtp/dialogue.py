@@ -166,6 +166,14 @@ def limits(a, results):
             t.expect(354)
             t.send("Subject: many\r\n\r\n.\r\n")
             t.expect(250)
+    with results.case("dialogue: recipients that are refused for now, without end"):
+        with Talk(a, ehlo="x") as t:
+            t.send("MAIL FROM:<x@far.example>\r\n" + "RCPT TO:<alice@example.test>\r\n" * 1200)
+            t.expect(250)
+            for i in range(1100):
+                t.expect(250 if i < 100 else 452)
+            t.expect(421, "4.7.0")
+            t.closed()
     with results.case("dialogue: a thousand messages over one connection"):
         before = len(mailbox(a))
         with Talk(a, ehlo="x") as t:

@@ -82,6 +82,9 @@ test_delivery_shape(void **state)
 		{ "", "t", 1, "m", "r", true },
 		{ "A: b\r\n c\r\n", "t", 1, "m", "r", true },
 		{ "", "t", 1000000, "", "", true }, /* by descriptor */
+		{ "", "t", DELIVERY_SIZE_MAX, "", "", true },
+		{ "", "t", DELIVERY_SIZE_MAX + 1, "", "", false },
+		{ "", "t", UINT64_MAX, "", "", false },
 		{ "", "", 1, "m", "r", true },
 		{ "A: b", "t", 1, "m", "r", false },
 		{ "A: b\r\n\r\n", "t", 1, "m", "r", false },
