@@ -35,6 +35,8 @@ void decode_end(struct decode *, struct buf *out);
  */
 void decode_charset(struct buf *out, struct span charset, struct span text);
 void decode_open_charsets(void);
+/* UTF-16: a byte LF in it need not be the end of a line, so it is decoded whole. */
+bool decode_is_wide(struct span charset);
 
 /* A header value with its encoded words decoded to UTF-8. */
 void decode_words(struct buf *out, struct span value);

@@ -37,7 +37,7 @@ static struct converter {
 	{ { "big5", "big5hkscs", "xxbig5", "cp950", "csbig5" }, "BIG5-HKSCS", NULL },
 	{ { "euckr", "ksc56011987", "ksc5601", "ksc5601", "cp949", "uhc" }, "UHC", NULL },
 	{ { "iso2022kr" },				"ISO-2022-KR",	NULL },
-	{ { "utf16", "utf16be" },			"UTF-16BE",	NULL },
+	{ { "utf16be" },				"UTF-16BE",	NULL },
 	{ { "utf16le" },				"UTF-16LE",	NULL },
 	{ { "utf7", "unicode11utf7" },			"UTF-7",	NULL },
 	/* clang-format on */
@@ -238,6 +238,30 @@ by_guess(struct buf *out, struct span text)
 		by_table(out, table_named("cp1252"), text);
 }
 
+bool
+decode_is_wide(struct span charset)
+{
+	char name[NAME_MAX_LEN];
+
+	plain_name(name, charset);
+	return strncmp(name, "utf16", 5) == 0;
+}
+
+/* A mark at the beginning says which byte comes first; without one it is the
+ * larger (RFC 2781, 4.3). */
+static const char *
+utf16_by_mark(struct span *text)
+{
+	bool large = text->len >= 2 && memcmp(text->ptr, "\xfe\xff", 2) == 0;
+	bool small = text->len >= 2 && memcmp(text->ptr, "\xff\xfe", 2) == 0;
+
+	if (large || small) {
+		text->ptr += 2;
+		text->len -= 2;
+	}
+	return small ? "utf16le" : "utf16be";
+}
+
 void
 decode_charset(struct buf *out, struct span charset, struct span text)
 {
@@ -256,7 +280,9 @@ decode_charset(struct buf *out, struct span charset, struct span text)
 		by_guess(out, text);
 	else if ((table = table_named(name)) != NULL)
 		by_table(out, table, text);
-	else if ((cd = converter_named(name)) != NULL)
+	else if ((cd = converter_named(strcmp(name, "utf16") == 0
+					   ? utf16_by_mark(&text)
+					   : name)) != NULL)
 		convert(out, cd, text);
 	else if (is_utf8(text))
 		buf_add(out, text);

@@ -9,7 +9,8 @@
 
 enum {
 	TEXT_MAX = 4 * 1024 * 1024, /* of one piece, decoded and folded */
-	PIECE = 16 * 1024, /* text is looked through at about this much */
+	PIECE = 16 * 1024,      /* text is looked through at about this much */
+	WIDE_MAX = 1024 * 1024, /* bytes of UTF-16 at once */
 	LONGEST_LINE = 64 * 1024, /* a longer one is cut, wherever that is */
 };
 
@@ -190,16 +191,15 @@ match_header(struct imap_session *s, struct imap_match *m,
 
 /* ---- by text ---- */
 
-/* Looks for the open needles in m->window; BODY does not see the message's own
- * header. */
+/* Looks for the open needles; BODY sees no header (RFC 9051, 6.4.4). */
 static void
-look(struct imap_search *q, struct span folded, bool own_header)
+look(struct imap_search *q, struct span folded, bool header)
 {
 	for (size_t i = 0; i < q->len; i++) {
 		struct imap_key *k = &q->key[i];
 
 		if (is_open(k, IMAP_BY_TEXT) &&
-		    !(own_header && k->kind == IMAP_KEY_BODY) &&
+		    !(header && k->kind == IMAP_KEY_BODY) &&
 		    holds(folded, &k->needle))
 			answer(k, true);
 	}
@@ -207,8 +207,7 @@ look(struct imap_search *q, struct span folded, bool own_header)
 
 /* Every field of a header, as "name: value". */
 static void
-look_at_header(
-    struct imap_match *m, struct imap_search *q, struct span header, bool own)
+look_at_header(struct imap_match *m, struct imap_search *q, struct span header)
 {
 	struct header_field f;
 	size_t pos = 0;
@@ -219,7 +218,7 @@ look_at_header(
 		buf_add(&m->value, f.name);
 		buf_text(&m->value, ": ");
 		header_unfold(&m->value, f.value);
-		look(q, fold_value(m, buf_span(&m->value)), own);
+		look(q, fold_value(m, buf_span(&m->value)), true);
 	}
 }
 
@@ -240,14 +239,21 @@ look_at_raw(struct imap_match *m, struct imap_search *q, size_t len)
 }
 
 /* Where the decoded bytes can be cut: behind a line, where no character and no
- * charset's shift is open. */
+ * charset's shift is open; in an endless line behind a blank, which is no part
+ * of a character in any charset. */
 static size_t
-cut_at(const struct buf *raw)
+cut_at(const struct imap_match *m)
 {
-	const char *lf = memrchr(raw->ptr, '\n', raw->len);
+	const struct buf *raw = &m->raw;
+	const char *end = NULL;
 
-	if (lf != NULL)
-		return (size_t)(lf - raw->ptr) + 1;
+	if (m->wide)
+		return raw->len >= WIDE_MAX ? WIDE_MAX : 0;
+	end = memrchr(raw->ptr, '\n', raw->len);
+	if (end == NULL && raw->len >= LONGEST_LINE)
+		end = memrchr(raw->ptr, ' ', raw->len);
+	if (end != NULL)
+		return (size_t)(end - raw->ptr) + 1;
 	return raw->len >= LONGEST_LINE ? raw->len : 0;
 }
 
@@ -269,7 +275,7 @@ look_at_body(struct imap_session *s, struct imap_match *m,
 		m->at += got.len;
 		m->left -= got.len;
 		if (m->raw.len >= PIECE) {
-			size_t cut = cut_at(&m->raw);
+			size_t cut = cut_at(m);
 
 			if (cut > 0)
 				look_at_raw(m, q, cut);
@@ -293,7 +299,7 @@ is_text(const struct record_part *p)
 		   span_is(p->type, "MESSAGE"));
 }
 
-/* Whether anybody wants to know about the message's own header. */
+/* Whether anybody wants to know about headers. */
 static bool
 text_is_open(const struct imap_search *q)
 {
@@ -324,13 +330,13 @@ begin_part(struct imap_session *s, struct imap_match *m, struct imap_search *q,
 	while (record_list_next(&params, &name, &value))
 		if (span_is(name, "CHARSET"))
 			buf_add(&m->charset, value);
+	m->wide = decode_is_wide(buf_span(&m->charset));
 	/* What is lent from the record is not needed from here on. */
 	m->raw.limit = MIME_HEADER_MAX;
 	buf_clear(&m->raw);
-	if ((p->index > 0 || text_is_open(q)) &&
-	    store_read(txn, row->message, p->header_start, len, &m->raw) ==
-		H_OK)
-		look_at_header(m, q, buf_span(&m->raw), p->index == 0);
+	if (text_is_open(q) && store_read(txn, row->message, p->header_start,
+				   len, &m->raw) == H_OK)
+		look_at_header(m, q, buf_span(&m->raw));
 	buf_clear(&m->raw);
 	m->raw.limit = TEXT_MAX;
 	buf_clear(&m->window);
@@ -353,15 +359,21 @@ find_part(struct imap_session *s, const struct store_row *row, unsigned index,
 }
 
 static void
-begin_text(struct imap_match *m, const struct imap_search *q)
+begin_text(struct imap_match *m, struct imap_search *q)
 {
 	m->in_text = true;
 	m->in_part = false;
 	m->part = 0;
 	m->overlap = 0;
-	for (size_t i = 0; i < q->len; i++)
-		if (q->key[i].needle.len > m->overlap + 1)
-			m->overlap = q->key[i].needle.len - 1;
+	for (size_t i = 0; i < q->len; i++) {
+		struct imap_key *k = &q->key[i];
+
+		if (k->needle.len > m->overlap + 1)
+			m->overlap = k->needle.len - 1;
+		/* What is empty is in everything. */
+		if (is_open(k, IMAP_BY_TEXT) && k->needle.len == 0)
+			answer(k, true);
+	}
 }
 
 static enum imap_step

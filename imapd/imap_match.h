@@ -16,6 +16,7 @@ struct imap_match { /* zeroed: nothing under way.  Memory is kept from message t
 	uint64_t at, left; /* of its body */
 	struct decode decode;
 	struct buf charset;
+	bool wide;	     /* its text is decoded whole */
 	size_t overlap;	     /* of one piece of text with the next: the longest needle less one */
 	struct buf raw;	     /* decoded bytes that are not text yet */
 	struct buf text, window; /* UTF-8; folded, with the overlap in front */
