@@ -166,7 +166,8 @@ add_file(struct place *p, size_t *room, const char *name)
 		*room = *room * 2 + 16;
 		p->files = mem_resize(p->files, *room, sizeof(*p->files));
 	}
-	snprintf(p->files[p->nfiles].name, PLACE_NAME_MAX, "%s", name);
+	snprintf(p->files[p->nfiles].name, PLACE_NAME_MAX, "%.*s",
+	    PLACE_NAME_MAX - 1, name);
 	p->files[p->nfiles++].fd = fd;
 }
 
