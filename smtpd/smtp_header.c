@@ -68,8 +68,10 @@ smtp_header_begins(struct span header)
 	struct header_field field;
 	size_t pos = 0;
 
-	if (header_next(header, &pos, &field) && field.whole.ptr == header.ptr)
-		return true;
+	/* Lines before it that are no fields do not hide it (header.h), but one
+	 * that begins with a blank would be taken for a part of ours. */
+	if (header_next(header, &pos, &field))
+		return header.ptr[0] != ' ' && header.ptr[0] != '\t';
 	return header.len == 0 || span_starts_nocase(header, "\r\n") ||
 	       span_starts_nocase(header, "From ") ||
 	       span_starts_nocase(header, ">From ");
