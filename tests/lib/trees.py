@@ -11,6 +11,7 @@ import email
 import email.errors
 import email.message
 import email.utils
+import re
 
 
 # ---- Python ----
@@ -61,6 +62,8 @@ def python_tree(part, envelope=True):
     node["params"] = python_params(part)
     if kind == "leaf":
         node["body"] = python_payload(part)
+        if node["body"] is not None:
+            node["decoded"] = part.get_payload(decode=True)
     for name in ("subject", "date", "message-id", "in-reply-to") if envelope else ():
         node[name] = next((one_line(raw(v)) for k, v in part.raw_items() if k.lower() == name), None)
     return node
@@ -92,6 +95,9 @@ def difference(ours, theirs, path="message", whose="Python"):
     if ours["kind"] == "leaf" and theirs.get("body") is not None and not ours["type"].startswith("MULTIPART/") and \
             theirs["body"] not in (ours["body"], ours["without_end"]):
         return f"{path}: body: {ours['body']!r}, {whose} {theirs['body']!r}"
+    if "decoded" in ours and theirs.get("decoded") is not None and theirs["body"] == ours["body"] and is_well_encoded(ours) and \
+            ours["decoded"] != theirs["decoded"]:
+        return f"{path}: decoded: {ours['decoded']!r}, {whose} {theirs['decoded']!r}"
     if theirs["children"] is None:
         return None
     if len(ours["children"]) != len(theirs["children"]):
@@ -110,6 +116,17 @@ def decoded_params(pairs):
     for n, v in email.utils.decode_params([("", "")] + text)[1:]:
         out[n] = tuple(email.utils.unquote(x) if x else x for x in v) if isinstance(v, tuple) else email.utils.unquote(v)
     return out
+
+
+def is_well_encoded(node):
+    """
+    What is no base64 everyone reads in his own way, and blanks at the ends of lines of quoted-printable, which are none of it
+    (RFC 2045, 6.7), are kept by GMime.
+    """
+    if node["encoding"] == "BASE64":
+        text = re.sub(r"[\r\n]", "", node["body"])
+        return re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text) is not None and len(text) % 4 == 0
+    return node["encoding"] != "QUOTED-PRINTABLE" or not re.search(r"[ \t](\r?\n|$)", node["body"])
 
 
 def params_text(params):

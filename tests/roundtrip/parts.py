@@ -65,6 +65,12 @@ def fields(header):
     return [m.group(1).decode("latin-1").lower() for m in map(FIELD.match, header.split(b"\n")) if m]
 
 
+def begins(message):
+    """it begins with a header, be it an empty one, or with lines that do not hide it"""
+    header = message.split(b"\r\n\r\n")[0] if not message.startswith(b"\r\n") else b""
+    return header == b"" or header.startswith((b"From ", b">From ")) or (bool(fields(header)) and header[:1] not in b" \t")
+
+
 def encoded_message(header):
     """
     Of a message that is encoded (RFC 2045, 6.4: it may not be) nobody knows the envelope, without which IMAP cannot call
@@ -77,8 +83,8 @@ def encoded_message(header):
     return None
 
 
-def tree(part, got, decode_params, last):
-    """got: {section: bytes}; last: the part whose body ends with the message"""
+def tree(part, got, binary, decode_params, last):
+    """got, binary: {section: bytes}; last: the part whose body ends with the message"""
     node = {"kind": part.kind, "type": part.type, "fields": fields(got[part.header]), "children": []}
     by_default = part.params == [("CHARSET", "US-ASCII")] and b"charset" not in got[part.header].lower()
     node["params"] = decode_params(part.params) if not by_default else None
@@ -87,10 +93,12 @@ def tree(part, got, decode_params, last):
     if part.kind == "leaf":
         body = got[part.number].decode("latin-1")
         node["body"] = node["without_end"] = body
+        if part.number in binary:
+            node["decoded"], node["encoding"] = binary[part.number], part.encoding
         if part is last and part.header != "HEADER":
             node["without_end"] = body[:-2]
     for p in part.children:
-        node["children"].append(tree(p, got, decode_params, last))
+        node["children"].append(tree(p, got, binary, decode_params, last))
     if part.kind == "message":
         node["children"][0].update(texts(part.envelope))
     return node
