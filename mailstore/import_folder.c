@@ -82,7 +82,7 @@ put_known(struct store_txn *t, struct buf *name, struct span origin)
 
 	if (slash != NULL)
 		first.len = (size_t)(slash - origin.ptr);
-	role = maildir_role_of(first);
+	role = store_known_role(first);
 	if (role == STORE_NO_ROLE || !find_role(t, role, &m)) {
 		buf_add(name, origin);
 		return;

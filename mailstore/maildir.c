@@ -229,34 +229,3 @@ maildir_subscription(struct buf *utf8, struct span line)
 	}
 	put_levels(utf8, line, memchr(line.ptr, '\t', line.len) ? "\t" : ".");
 }
-
-enum store_role
-maildir_role_of(struct span name)
-{
-	static const struct {
-		const char *name;
-		enum store_role role;
-	} known[] = {
-		{ "Drafts", STORE_DRAFTS },
-		{ "Draft", STORE_DRAFTS },
-		{ "Sent", STORE_SENT },
-		{ "Sent Items", STORE_SENT },
-		{ "Sent Messages", STORE_SENT },
-		{ "Sent Mail", STORE_SENT },
-		{ "sent-mail", STORE_SENT },
-		{ "Junk", STORE_JUNK },
-		{ "Junk E-mail", STORE_JUNK },
-		{ "Junk Email", STORE_JUNK },
-		{ "Spam", STORE_JUNK },
-		{ "Trash", STORE_TRASH },
-		{ "Deleted Items", STORE_TRASH },
-		{ "Deleted Messages", STORE_TRASH },
-		{ "Archive", STORE_ARCHIVE },
-		{ "Archives", STORE_ARCHIVE },
-	};
-
-	for (size_t i = 0; i < COUNT_OF(known); i++)
-		if (span_is_nocase(name, known[i].name))
-			return known[i].role;
-	return STORE_NO_ROLE;
-}

@@ -46,8 +46,6 @@ void maildir_level(struct buf *utf8, struct span name);
 void maildir_folder(struct buf *utf8, struct span name);
 /* "Sent/2024" to ".Sent.2024". */
 void maildir_put_folder(struct buf *name, struct span utf8);
-/* The mailbox that a name of other programs means ("Sent Items", "Spam"), or STORE_NO_ROLE. */
-enum store_role maildir_role_of(struct span name);
 
 /* ---- dovecot-keywords and hearth-mailbox ---- */
 

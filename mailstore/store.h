@@ -90,6 +90,8 @@ enum herr store_delete_mailbox(struct store_txn *, struct span name) MUST_USE; /
 enum herr store_rename_mailbox(struct store_txn *, struct span from, struct span to) MUST_USE; /* with children, subscriptions and roles; H_INVALID: into itself; INBOX: moves its messages (RFC 9051, 6.3.6) */
 enum herr store_subscribe(struct store_txn *, struct span name, bool) MUST_USE; /* missing names may be subscribed */
 enum herr store_set_role(struct store_txn *, uint32_t mailbox, enum store_role) MUST_USE; /* who carried it before, does so no more */
+/* The role that mailboxes of that name are known for ("Sent Items"). */
+enum store_role store_known_role(struct span name);
 
 /* ---- views: which UIDs a mailbox held at one moment ---- */
 

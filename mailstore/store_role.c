@@ -56,6 +56,14 @@ find_known(struct span clean)
 	return i;
 }
 
+enum store_role
+store_known_role(struct span name)
+{
+	size_t i = find_known(name);
+
+	return i == UNKNOWN ? STORE_NO_ROLE : known[i].role;
+}
+
 struct name *
 role_holder(struct names *names, enum store_role role)
 {

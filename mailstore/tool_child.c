@@ -134,6 +134,7 @@ static const struct work {
 	{ "verify-queue", ROLE_TOOL_CHILD, open_queue,   verify_queue },
 	{ "report-queue", ROLE_TOOL_CHILD, open_queue,   report_queue },
 	{ "import",       ROLE_TOOL_CHILD, import_open,  import_run },
+	{ "export",       ROLE_TOOL_CHILD, export_open,  export_run },
 	{ "copy",         ROLE_TOOL_COPY,  copy_open_account,    copy_account },
 	{ "copy-queue",   ROLE_TOOL_COPY,  copy_open_queue,      copy_queue },
 	{ "check",        ROLE_TOOL_CHILD, copy_open_copy,       copy_check },

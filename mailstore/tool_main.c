@@ -50,6 +50,7 @@ static const struct command {
 	{ "queue",	"list", "",			0, 0,	 TOOL_STATE, tool_queue_list,	   "what waits to go out" },
 	{ "queue",	"show", "ID",			1, 1,	 TOOL_STATE, tool_queue_show,	   "one message of it" },
 	{ "import",	NULL, "ADDRESS [--mailbox NAME] PATH",	2, 2, 0,     tool_import,	   "bring in a Maildir, an mbox, or a folder of them; what came in before is passed over" },
+	{ "export",	NULL, "ADDRESS PATH",			2, 2, 0,     tool_export,	   "write a Maildir to an empty or new folder" },
 	{ "backup",	NULL, "DIR",			1, 1,	 TOOL_STATE | TOOL_FILLS, tool_backup,		   "copy everything to a new folder in DIR, and remove the backup before it" },
 	{ "restore",	NULL, "DIR [ADDRESS [MAILBOX]]", 1, 3,	 TOOL_STATE | TOOL_BACKUP | TOOL_CHANGE, tool_restore, "bring back everything, an account, or a mailbox" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },

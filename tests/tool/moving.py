@@ -44,7 +44,7 @@ def fetch(a, user="alice"):
                 continue
             c.select(b'"' + name + b'"', readonly=True)
             rows = []
-            for part in c.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1] or []:
+            for part in c.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")[1] or []:
                 if isinstance(part, tuple):
                     flags = sorted(re.search(rb"FLAGS \(([^)]*)\)", part[0]).group(1).split())
                     rows.append(([f for f in flags if f != b"\\Recent"], re.search(rb'INTERNALDATE "([^"]*)"', part[0]).group(1), part[1]))
@@ -319,6 +319,79 @@ def interrupted(case):
                 assert c.select("INBOX")[1] == [b"6001"], (seed, kills)
 
 
+# ---- export ----
+
+def fill(a):
+    """alice gets one of everything"""
+    texts = ["Subject: a\r\n\r\ntext\r\n", "Subject: b\n\nbare LF\n", "Subject: c\r\n\nmixed\r\n", "Subject: d\r\n\r\nCR CR LF\r\r\n",
+             "Subject: e\r\n\r\nno end", "Subject: f\r\n\r\nCR at the end\r", "Subject: g\r\n\r\n\r\n\r\n", "x", "\r\n", "\n", "\r",
+             "Subject: h\r\n\r\nFrom here\r\n>From there\r\n", "Subject: i\r\n\r\n8 bit \xff\r\n",
+             "Subject: large\r\n\r\n" + "0123456789abcdef\r\n" * 200000, "Subject: large, mixed\r\n\r\n" + "0123456789abcdef\n" * 200000]
+    with a.imap() as c:
+        c.rename("Sent", "Gesendet")
+        c.delete("Junk")
+        for name in ("v1.0", "Entw&APw-rfe", "work/2024/a.b", "A&-B", "x" * 300, "INBOX/below", "Spam"):
+            assert c.create('"' + name + '"')[0] == "OK", name
+        c.unsubscribe("work/2024/a.b")
+        c.subscribe("elsewhere")
+        for i, text in enumerate(texts):
+            box = ("INBOX", "Gesendet", '"work/2024/a.b"', '"INBOX/below"', '"' + "x" * 300 + '"')[i % 5]
+            flags = ("", "\\Seen", "\\Flagged \\Answered k1 $Forwarded", "\\Draft \\Deleted \\Seen", "$Label1 k27 k39")[i * 7 % 5]
+            date = '"%02d-Nov-%d 20:53:10 +0000"' % (i + 1, (2026, 1969, 1999)[i % 3])
+            assert c.append(box, f"({flags})", date, text.encode("latin-1"))[0] == "OK", text[:20]
+        c.select("INBOX")
+        c.store("1", "+FLAGS.SILENT", "(" + " ".join(f"k{i}" for i in range(40)) + ")")
+
+
+def exported(case, a):
+    with case("export: what is exported and imported is the same again"):
+        fill(a)
+        before, had = fetch(a), roles(a)
+        d = os.path.join(a.folder, "out")
+        r = a.tool("export", ALICE, d)
+        assert r.stdout == f"{sum(map(len, before.values()))} messages in {len(before)} mailboxes\n", r.stdout
+        a.add_account("carol")
+        assert counts(imported(a, d, user="carol@" + DOMAIN)) == (sum(map(len, before.values())), 0)
+        after = fetch(a, "carol")
+        for k in {*before, *after}:
+            assert sorted(before.get(k, ["missing"])) == sorted(after.get(k, ["missing"])), k
+        assert roles(a, "carol") == had, (had, roles(a, "carol"))
+        assert counts(imported(a, d, user="carol@" + DOMAIN)) == (0, sum(map(len, before.values())))
+    with case("export: a Maildir as others know it"):
+        box = mailbox.Maildir(d, create=False)
+        assert sorted(box.list_folders()) == sorted(
+            ["Gesendet", "Drafts", "Trash", "Archive", "v1&AC4-0", "Entw&APw-rfe", "work", "work.2024", "work.2024.a&AC4-b", "A&-B", "Spam", "INBOX.below",
+             *[f for f in os.listdir(d) if f.startswith(".hearth-")][0:0], *[f[1:] for f in os.listdir(d) if f.startswith(".hearth-")]])
+        assert len(box) == len(before["INBOX"])
+        first = next(m for m in box if m["Subject"] == "a")
+        assert set(first.get_flags()) >= set("defgz") and first.get_date() == 1793566390, (first.get_flags(), first.get_date())
+        name = next(n for n in os.listdir(d + "/cur") if b"Subject: a\n" in open(f"{d}/cur/{n}", "rb").read())
+        assert open(f"{d}/cur/{name}", "rb").read() == b"Subject: a\n\ntext\n" and ",S=17,W=20," in name, name
+        assert "k5" in open(d + "/dovecot-keywords").read()
+        lines = open(d + "/subscriptions").read().split("\n")
+        assert "INBOX" in lines and "work.2024" in lines and "work.2024.a&AC4-b" not in lines and "elsewhere" in lines, lines
+        if os.getuid() == 0:
+            assert os.stat(d).st_uid == os.stat(a.folder).st_uid
+    with case("export: refuses"):
+        for words, says in (([ALICE, d], "is not empty"), ([ALICE, a.conf_file], "Not a directory"), ([ALICE, "/nonexistent/x"], "No such file"),
+                            (["nobody@" + DOMAIN, a.folder + "/new"], "there is no account")):
+            r = a.tool("export", *words, check=False)
+            assert r.returncode == 1 and says in r.stderr and not r.stdout and r.stderr.count("\n") == 1, r
+        assert not os.path.exists(a.folder + "/new")
+        os.mkdir(a.folder + "/empty")
+        assert json.loads(a.tool("export", BOB, a.folder + "/empty", "--json").stdout)["messages"] == 0
+    with case("export: a full disk is told"):
+        if os.getuid() == 0:
+            small = os.path.join(a.folder, "small")
+            os.mkdir(small)
+            if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], capture_output=True).returncode == 0:
+                try:
+                    r = a.tool("export", ALICE, small + "/out", check=False)
+                    assert r.returncode == 1 and "No space left" in r.stderr and not r.stdout, r
+                finally:
+                    subprocess.run(["umount", small], check=True)
+
+
 def moving(results):
     case = results.case
     with Appliance() as a:
@@ -327,5 +400,8 @@ def moving(results):
         an_mbox(case, a)
         refusals(case, a)
         at_work(case, a)
+        assert a.tool("verify").stdout.endswith("0 faults\n")
+    with Appliance() as a:
+        exported(case, a)
         assert a.tool("verify").stdout.endswith("0 faults\n")
     interrupted(case)
