@@ -22,7 +22,8 @@
 enum {
 	PIECE = 64 * 1024,
 	SMALL_FILE_MAX = 1024 * 1024, /* lists of keywords, subscriptions */
-	STAND_EVERY = 100,            /* ms between reports */
+	LOCK_TRIES = 100,
+	STAND_EVERY = 100, /* ms between reports */
 };
 
 struct file {
@@ -47,15 +48,31 @@ struct import {
 
 static struct import import;
 
+/* One import at a time; the lock lasts as long as this process. */
+static enum herr
+lock(const char *path)
+{
+	static const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder < 0)
+		return H_OK; /* store_open() says why */
+	/* One that was killed may take a moment to end. */
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+			return H_OK;
+		if (errno != EWOULDBLOCK)
+			return H_IO;
+		nanosleep(&pause, NULL);
+	}
+	return H_BUSY;
+}
+
 enum herr
 import_open(char **words)
 {
-	int folder = open(words[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum herr err = H_OK;
+	enum herr err = lock(words[0]);
 
-	/* (The lock lasts as long as this process.) */
-	if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) != 0)
-		err = errno == EWOULDBLOCK ? H_BUSY : H_IO;
 	import.base = BUF_INIT(STORE_NAME_MAX);
 	talk_init(&import.talk, TOOL_CHILD_FD);
 	if (err == H_OK)

@@ -189,6 +189,8 @@ send_all(struct importing *im, struct tool_pair *p, struct source *s,
 	if (!talk_receive(&p->talk, &packet))
 		return;
 	hear(im, &packet);
+	if (im->done)
+		return;
 	p->talk.meanwhile = hear;
 	p->talk.arg = im;
 	say_begin(
