@@ -33,11 +33,10 @@ struct file {
 };
 
 struct import {
-	struct store *store;
+	struct import_target target;
 	struct intake *intake;
 	struct talk talk;
 	struct buf base; /* --mailbox */
-	bool subscribe;  /* to each mailbox that mail comes into */
 	struct import_folder folder;
 	bool has_folder;
 	uint64_t passed; /* over: what is no message, or deleted */
@@ -76,10 +75,11 @@ import_open(char **words)
 	import.base = BUF_INIT(STORE_NAME_MAX);
 	talk_init(&import.talk, TOOL_CHILD_FD);
 	if (err == H_OK)
-		err = store_open(&import.store, words[0]);
-	if (err == H_OK)
-		import.intake = intake_new(import.store);
-	else
+		err = store_open(&import.target.store, words[0]);
+	if (err == H_OK) {
+		import.target.digest = digest_new();
+		import.intake = intake_new(import.target.store);
+	} else
 		talk_done(&import.talk, err,
 		    err == H_BUSY ? "another import into this account goes on"
 				  : "the account cannot be opened");
@@ -191,7 +191,7 @@ add_keyword(
 	char text[STORE_KEYWORD_LEN_MAX + 64];
 
 	if (*number == -2) {
-		*number = import_keyword(im->store, name);
+		*number = import_keyword(im->target.store, name);
 		if (*number < 0) {
 			snprintf(text, sizeof(text),
 			    "keyword %.*s: the account can hold no more, or "
@@ -218,6 +218,16 @@ add_said_keyword(struct import *im, struct store_flags *flags, unsigned n)
 		    im, flags, &f->keyword[n], span_of(f->said.keyword[n]));
 }
 
+static enum herr
+open_now(void *arg, uint32_t *mailbox)
+{
+	struct import *im = arg;
+	enum herr err = import_folder_open(&im->folder, &im->target, true);
+
+	*mailbox = im->folder.mailbox;
+	return err;
+}
+
 static void
 add(struct import *im, struct intake_message *m, struct span path,
     uint64_t where)
@@ -226,6 +236,8 @@ add(struct import *im, struct intake_message *m, struct span path,
 	enum herr err;
 
 	m->mailbox = im->folder.mailbox;
+	m->open = open_now;
+	m->arg = im;
 	m->origin = buf_span(&im->folder.origin);
 	err = intake_add(im->intake, m, &why);
 	if (err == H_INVALID && why != NULL)
@@ -262,7 +274,7 @@ take_file(struct import *im, struct talk_packet *p)
 	    BUF_INIT(TALK_PATH_MAX); /* the packet is not ours for long */
 	unsigned n;
 
-	if (!wire_end(&p->payload) || im->folder.mailbox == 0)
+	if (!wire_end(&p->payload) || im->folder.refused)
 		return;
 	buf_add(&copy, path);
 	open_file(&file, p->fd);
@@ -344,7 +356,7 @@ take_mbox(struct import *im, struct talk_packet *p)
 	struct file file;
 	struct mbox *mbox;
 
-	if (!wire_end(&p->payload) || im->folder.mailbox == 0)
+	if (!wire_end(&p->payload) || im->folder.refused)
 		return;
 	buf_add(&copy, path);
 	open_file(&file, p->fd);
@@ -401,10 +413,10 @@ take_said(struct import *im, struct talk_packet *p)
 static void
 open_folder(struct import *im)
 {
-	enum herr err = import_folder_open(
-	    &im->folder, im->store, im->base.len > 0, im->subscribe);
+	enum herr err = import_folder_open(&im->folder, &im->target, false);
 
-	if (err == H_INVALID || err == H_LIMIT)
+	im->folder.refused = err == H_INVALID || err == H_LIMIT;
+	if (im->folder.refused)
 		refuse(im, buf_span(&im->folder.origin), UINT64_MAX,
 		    "no mailbox can have that name, or there are too many");
 	else
@@ -422,8 +434,7 @@ take_subscriptions(struct import *im, struct talk_packet *p)
 
 		/* ("V<tab>2" is the version of the file.) */
 		if (line.len > 0 && !span_is(line, "V\t2"))
-			fail(im, import_subscribe(
-				     im->store, buf_span(&im->base), line));
+			fail(im, import_subscribe(&im->target, line));
 		(void)scan_try(&s, '\n');
 	}
 	buf_free(&text);
@@ -434,11 +445,12 @@ take_begin(struct import *im, struct talk_packet *p)
 {
 	struct span base = wire_bytes(&p->payload, STORE_NAME_MAX);
 
-	im->subscribe = wire_u8(&p->payload) != 0;
+	im->target.subscribe = wire_u8(&p->payload) != 0;
 	if (!wire_end(&p->payload))
 		return;
 	buf_clear(&im->base);
 	buf_add(&im->base, base);
+	im->target.base = buf_span(&im->base);
 }
 
 static void

@@ -110,10 +110,13 @@ take_role(struct store_txn *t, struct span name, enum store_role role)
 	return store_rename_mailbox(t, from, name);
 }
 
+/* 0: it is not there, and is not to be made. */
 static enum herr
-find_or_make(struct store_txn *t, struct span name, uint32_t *id)
+find_or_make(struct store_txn *t, struct span name, bool make, uint32_t *id)
 {
 	struct store_mailbox m;
+
+	*id = 0;
 
 	if (store_find_mailbox(t, name, &m) == H_OK) {
 		*id = m.id;
@@ -121,15 +124,35 @@ find_or_make(struct store_txn *t, struct span name, uint32_t *id)
 	}
 	if (store_error(t) != H_OK)
 		return store_error(t);
-	return store_create_mailbox(t, name, STORE_NO_ROLE, id);
+	return make ? store_create_mailbox(t, name, STORE_NO_ROLE, id) : H_OK;
+}
+
+/* Was it done by an import before?  From now on it was. */
+static bool
+first_time(struct store_txn *t, const struct import_target *target,
+    const char *what, struct span name)
+{
+	uint8_t id[DIGEST_LEN];
+	struct store_import now;
+
+	/* (Ids of messages begin with a name, never with NUL.) */
+	digest_begin(target->digest);
+	digest_add(target->digest, SPAN("\0"));
+	digest_add(target->digest, span_of(what));
+	digest_add(target->digest, name);
+	digest_end(target->digest, id);
+	return !store_imported(t, id, &now) &&
+	       store_note_import(t, id, &now) == H_OK;
 }
 
 enum herr
 import_folder_open(
-    struct import_folder *f, struct store *st, bool has_base, bool subscribe)
+    struct import_folder *f, const struct import_target *target, bool now)
 {
-	struct store_txn *t = store_begin(st, STORE_WRITE);
+	struct store_txn *t = store_begin(target->store, STORE_WRITE);
 	struct buf name = BUF_INIT(STORE_NAME_MAX);
+	bool first = first_time(t, target, "folder", buf_span(&f->origin));
+	bool has_base = target->base.len > 0;
 	enum herr err = H_OK;
 
 	if (!has_base && f->said.name.len > 0) {
@@ -143,8 +166,9 @@ import_folder_open(
 	}
 	if (err == H_OK)
 		err = name.bad ? H_LIMIT
-		               : find_or_make(t, buf_span(&name), &f->mailbox);
-	if (err == H_OK && subscribe)
+		               : find_or_make(t, buf_span(&name), first || now,
+				     &f->mailbox);
+	if (err == H_OK && first && target->subscribe)
 		err = store_subscribe(t, buf_span(&name), true);
 	buf_free(&name);
 	if (err == H_OK)
@@ -155,16 +179,16 @@ import_folder_open(
 }
 
 enum herr
-import_subscribe(struct store *st, struct span base, struct span line)
+import_subscribe(const struct import_target *target, struct span line)
 {
 	struct buf own = BUF_INIT(4 * TALK_PATH_MAX), name = BUF_INIT(SIZE_MAX);
-	struct store_txn *t = store_begin(st, STORE_WRITE);
+	struct store_txn *t = store_begin(target->store, STORE_WRITE);
 	struct store_mailbox m;
 	enum herr err;
 
 	maildir_subscription(&own, line);
-	if (base.len > 0) {
-		buf_add(&name, base);
+	if (target->base.len > 0) {
+		buf_add(&name, target->base);
 		buf_byte(&name, '/');
 		buf_add(&name, buf_span(&own));
 	} else {
@@ -172,7 +196,8 @@ import_subscribe(struct store *st, struct span base, struct span line)
 	}
 	/* Of what was not imported nothing need be shown. */
 	err = store_find_mailbox(t, buf_span(&name), &m);
-	if (err == H_OK)
+	if (err == H_OK &&
+	    first_time(t, target, "subscription", buf_span(&name)))
 		err = store_subscribe(t, buf_span(&name), true);
 	buf_free(&own);
 	buf_free(&name);

@@ -289,7 +289,11 @@ intake_add(struct intake *in, struct intake_message *m, const char **why)
 		in->stand.known++;
 		return H_OK;
 	}
-	if ((err = stage(in, m, &s, why)) != H_OK) {
+	if (m->mailbox == 0)
+		err = m->open(m->arg, &m->mailbox);
+	if (err == H_OK)
+		err = stage(in, m, &s, why);
+	if (err != H_OK) {
 		store_blob_free(&s.blob);
 		buf_free(&s.record);
 		return err;

@@ -28,7 +28,9 @@ struct intake_source {
 };
 
 struct intake_message {
-	uint32_t mailbox;
+	uint32_t mailbox; /* 0: ask, once it is known to be new */
+	enum herr (*open)(void *arg, uint32_t *mailbox);
+	void *arg;
 	struct span origin; /* the name of the mailbox it came from */
 	struct store_flags flags;
 	int64_t date;
