@@ -36,6 +36,7 @@ enum imap_trait {
 	IMAP_CHANGES = 1 << 5,	  /* needs a mailbox opened for writing */
 	IMAP_LEAVES = 1 << 6,	  /* the selected mailbox may be another afterwards: nothing is gathered behind it, nothing told at its end */
 	IMAP_STREAMS = 1 << 7,	  /* begins when its first message is announced */
+	IMAP_TELLS = 1 << 8,	  /* after its transaction it tells of the messages that it changed: they must be there */
 };
 
 /* What a handler waits for. */

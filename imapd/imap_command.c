@@ -39,8 +39,8 @@ static const struct imap_command commands[] = {
 	{ "UID SEARCH",   IMAP_SELECTED, IMAP_BY_UID,                                     imap_cmd_search },
 	{ "FETCH",        IMAP_SELECTED, IMAP_HOLDS_SEQ | IMAP_USES_SEQ,                  imap_cmd_fetch },
 	{ "UID FETCH",    IMAP_SELECTED, IMAP_BY_UID,                                     imap_cmd_fetch },
-	{ "STORE",        IMAP_SELECTED, IMAP_WRITES | IMAP_CHANGES | IMAP_HOLDS_SEQ | IMAP_USES_SEQ, imap_cmd_store },
-	{ "UID STORE",    IMAP_SELECTED, IMAP_WRITES | IMAP_CHANGES | IMAP_BY_UID,        imap_cmd_store },
+	{ "STORE",        IMAP_SELECTED, IMAP_WRITES | IMAP_CHANGES | IMAP_TELLS | IMAP_HOLDS_SEQ | IMAP_USES_SEQ, imap_cmd_store },
+	{ "UID STORE",    IMAP_SELECTED, IMAP_WRITES | IMAP_CHANGES | IMAP_TELLS | IMAP_BY_UID, imap_cmd_store },
 	{ "COPY",         IMAP_SELECTED, IMAP_WRITES | IMAP_USES_SEQ,                     imap_cmd_copy },
 	{ "UID COPY",     IMAP_SELECTED, IMAP_WRITES | IMAP_BY_UID,                       imap_cmd_copy },
 	{ "MOVE",         IMAP_SELECTED, IMAP_WRITES | IMAP_CHANGES | IMAP_USES_SEQ | IMAP_BREAKS_SEQ, imap_cmd_move }, /* RFC 6851 */

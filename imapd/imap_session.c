@@ -273,6 +273,9 @@ joins(struct imap_session *s, const struct imap_request *last)
 		if ((r->command->traits & IMAP_BREAKS_SEQ) &&
 		    (traits & IMAP_USES_SEQ))
 			return false;
+		if ((r->command->traits & IMAP_TELLS) &&
+		    (traits & IMAP_BREAKS_SEQ))
+			return false;
 	}
 	return true;
 }
