@@ -11,5 +11,7 @@
 int landlock_abi(void); /* 0: none */
 /* From now on this thread, and those it makes, open no file, bind and connect no TCP port, and reach no abstract socket and no process outside.  H_NOTFOUND without Landlock. */
 enum herr landlock_deny_all(void) MUST_USE;
+/* From now on these programs (descriptors, O_PATH will do) can be executed, and the loader that starts them, and nothing else.  H_NOTFOUND without Landlock. */
+enum herr landlock_run_only(const int *programs, size_t n) MUST_USE;
 
 #endif

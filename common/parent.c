@@ -300,6 +300,7 @@ parent_main(int argc, char **argv, const struct parent_daemon *daemon)
 		return 1;
 	}
 
+	process_lock_in(p);
 	p->ping = timer_new(p->loop, ping, p);
 	p->tick = timer_new(p->loop, tick, p);
 	p->retry = timer_new(p->loop, retry, p);

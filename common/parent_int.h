@@ -124,6 +124,7 @@ bool parent_read_tls(struct parent *); /* certificate and key into sealed memory
 
 /* ---- parent_process.c ---- */
 void process_open_programs(struct parent *);
+void process_lock_in(struct parent *); /* from here on these programs are all that can be run */
 void process_start_all(struct parent *); /* those not on demand */
 /* The one that serves, started if need be; H_BUSY: not now. */
 enum herr process_get(struct parent *, enum role_kind, uint64_t account, struct process **) MUST_USE;

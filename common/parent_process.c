@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/parent_int.h"
+#include "common/sandbox.h"
 #include "common/wire.h"
 
 enum { PARENT_FD = 3 /* in the role */ };
@@ -73,6 +74,17 @@ process_open_programs(struct parent *p)
 			    timer_new(p->loop, restart_due, &p->staff[i]),
 			.parent = p,
 		};
+}
+
+void
+process_lock_in(struct parent *p)
+{
+	int *programs = mem_array(p->nstaff, sizeof(*programs));
+
+	for (size_t i = 0; i < p->nstaff; i++)
+		programs[i] = p->staff[i].program;
+	sandbox_enter_parent(programs, p->nstaff);
+	mem_free(&programs);
 }
 
 /* ---- opening words ---- */

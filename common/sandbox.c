@@ -1,10 +1,11 @@
 /*
  * Locking in.  The table at the top is all that roles may ask of the kernel;
- * what is not in it fails with EPERM and one log line.  The only file that
- * includes libseccomp.
+ * what is not in it fails with EPERM and one log line.  The one at the bottom
+ * is what is refused to parents.  The only file that includes libseccomp.
  */
 #include "common/sandbox.h"
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -331,4 +332,122 @@ sandbox_enter(enum role_kind kind)
 	filter_calls(c->sets);
 	if (role_locked_hook != NULL)
 		role_locked_hook(kind);
+}
+
+/* ---- parents ---- */
+
+/* Set, all of them. */
+#define BITS(n, v)                                                          \
+	{                                                                   \
+		n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(v), (scmp_datum_t)(v) \
+	}
+#define OTHER_THAN(n, v)                             \
+	{                                            \
+		n, SCMP_CMP_NE, (scmp_datum_t)(v), 0 \
+	}
+#define ALWAYS { 0, 0, 0, 0 }, 0
+
+/* clang-format off */
+static const struct refusal {
+	int call;
+	struct scmp_arg_cmp when;
+	unsigned nwhen;
+} refusals[] = {
+	/* Roles are started by descriptor. */
+	{ SCMP_SYS(execve), ALWAYS },
+	{ SCMP_SYS(execveat), OTHER_THAN(4, AT_EMPTY_PATH), 1 },
+	{ SCMP_SYS(socket), OTHER_THAN(0, AF_UNIX), 1 },
+	{ SCMP_SYS(mmap), BITS(2, PROT_WRITE | PROT_EXEC), 1 },
+	{ SCMP_SYS(mprotect), BITS(2, PROT_WRITE | PROT_EXEC), 1 },
+	{ SCMP_SYS(pkey_mprotect), ALWAYS },
+	{ SCMP_SYS(personality), ALWAYS },
+
+	/* Namespaces: where whoever has no privilege gets some. */
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWNS), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWCGROUP), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWUTS), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWIPC), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWUSER), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWPID), 1 },
+	{ SCMP_SYS(clone), BITS(0, CLONE_NEWNET), 1 },
+	{ SCMP_SYS(unshare), ALWAYS },
+	{ SCMP_SYS(setns), ALWAYS },
+	{ SCMP_SYS(mount), ALWAYS },
+	{ SCMP_SYS(umount2), ALWAYS },
+	{ SCMP_SYS(pivot_root), ALWAYS },
+	{ SCMP_SYS(chroot), ALWAYS },
+	{ SCMP_SYS(open_tree), ALWAYS },
+	{ SCMP_SYS(move_mount), ALWAYS },
+	{ SCMP_SYS(fsopen), ALWAYS },
+	{ SCMP_SYS(fsconfig), ALWAYS },
+	{ SCMP_SYS(fsmount), ALWAYS },
+	{ SCMP_SYS(fspick), ALWAYS },
+	{ SCMP_SYS(mount_setattr), ALWAYS },
+
+	/* Other processes. */
+#ifndef HEARTH_SANITIZE /* whose look for leaks, at the end, attaches to us */
+	{ SCMP_SYS(ptrace), ALWAYS },
+#endif
+	{ SCMP_SYS(process_vm_readv), ALWAYS },
+	{ SCMP_SYS(process_vm_writev), ALWAYS },
+	{ SCMP_SYS(process_madvise), ALWAYS },
+	{ SCMP_SYS(kcmp), ALWAYS },
+	{ SCMP_SYS(pidfd_open), ALWAYS },
+	{ SCMP_SYS(pidfd_getfd), ALWAYS },
+	{ SCMP_SYS(perf_event_open), ALWAYS },
+
+	/* What mail has no use for, and kernels were broken by. */
+	{ SCMP_SYS(bpf), ALWAYS },
+	{ SCMP_SYS(io_uring_setup), ALWAYS },
+	{ SCMP_SYS(io_uring_enter), ALWAYS },
+	{ SCMP_SYS(io_uring_register), ALWAYS },
+	{ SCMP_SYS(userfaultfd), ALWAYS },
+	{ SCMP_SYS(keyctl), ALWAYS },
+	{ SCMP_SYS(add_key), ALWAYS },
+	{ SCMP_SYS(request_key), ALWAYS },
+	{ SCMP_SYS(init_module), ALWAYS },
+	{ SCMP_SYS(finit_module), ALWAYS },
+	{ SCMP_SYS(delete_module), ALWAYS },
+	{ SCMP_SYS(kexec_load), ALWAYS },
+	{ SCMP_SYS(kexec_file_load), ALWAYS },
+	{ SCMP_SYS(reboot), ALWAYS },
+	{ SCMP_SYS(open_by_handle_at), ALWAYS },
+	{ SCMP_SYS(fanotify_init), ALWAYS },
+	{ SCMP_SYS(memfd_secret), ALWAYS },
+	{ SCMP_SYS(vmsplice), ALWAYS },
+	{ SCMP_SYS(modify_ldt), ALWAYS },
+	{ SCMP_SYS(iopl), ALWAYS },
+	{ SCMP_SYS(ioperm), ALWAYS },
+	{ SCMP_SYS(ioctl), { 1, SCMP_CMP_EQ, TIOCSTI, 0 }, 1 },
+	{ SCMP_SYS(ioctl), { 1, SCMP_CMP_EQ, TIOCLINUX, 0 }, 1 },
+};
+/* clang-format on */
+
+void
+sandbox_enter_parent(const int *programs, size_t n)
+{
+	enum herr err = landlock_run_only(programs, n);
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	must(err == H_OK || err == H_NOTFOUND, "landlock");
+	must(filter != NULL, "seccomp: init");
+	must(seccomp_attr_set(
+		 filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0,
+	    "seccomp: other architectures");
+	/* (its flags cannot be looked at; the C library has clone() too) */
+	must(seccomp_rule_add(
+		 filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0,
+	    "seccomp: clone3");
+	for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+
+		if (r->call >= 0)
+			must(seccomp_rule_add_array(filter,
+				 SCMP_ACT_ERRNO(EPERM), r->call, r->nwhen,
+				 &r->when) == 0,
+			    "seccomp: rule");
+	}
+	must(seccomp_load(filter) == 0, "seccomp: load");
+	seccomp_release(filter);
+	malloc_trim(0);
 }

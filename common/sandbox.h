@@ -18,4 +18,14 @@
 /* Ends the process if the role cannot be locked in (Landlock may be missing: the parent logs that). */
 void sandbox_enter(enum role_kind);
 
+/*
+ * A parent opens files, binds and starts its roles, and whatever it may not do
+ * its roles cannot do from their first instruction on: so it has a list of what
+ * is refused.  No program but these (descriptors, for the roles) can be executed
+ * where the kernel has Landlock, and none by its path; no socket is made but
+ * local ones; no namespace, no look into other processes, no page that is both
+ * written and executed, nothing of what kernels were broken by.
+ */
+void sandbox_enter_parent(const int *programs, size_t n);
+
 #endif
