@@ -129,7 +129,7 @@ header_done(struct smtp_body *b, size_t end)
 		refuse(b, REPLY_LOOP);
 		return;
 	}
-	if (b->rules.submission || !smtp_header_begins(header))
+	if (b->rules.submission || !smtp_header_is_one(header))
 		mend_header(b, header);
 	keep(b, 0);
 }

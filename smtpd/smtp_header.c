@@ -63,18 +63,14 @@ is_private(struct span name)
 }
 
 bool
-smtp_header_begins(struct span header)
+smtp_header_is_one(struct span header)
 {
 	struct header_field field;
 	size_t pos = 0;
 
-	/* Lines before it that are no fields do not hide it (header.h), but one
-	 * that begins with a blank would be taken for a part of ours. */
 	if (header_next(header, &pos, &field))
 		return header.ptr[0] != ' ' && header.ptr[0] != '\t';
-	return header.len == 0 || span_starts_nocase(header, "\r\n") ||
-	       span_starts_nocase(header, "From ") ||
-	       span_starts_nocase(header, ">From ");
+	return pos == 0; /* the empty line, or not even that */
 }
 
 void
@@ -83,22 +79,22 @@ smtp_header_complete(struct buf *b, struct span header, const char *hostname,
 {
 	struct header_field field;
 	const char *kept = header.ptr; /* from here on nothing is copied yet */
-	bool begins = smtp_header_begins(header);
+	bool is_one = smtp_header_is_one(header);
 	size_t pos = 0;
 
-	if (!begins || !header_find(header, "Date", &field)) {
+	if (!is_one || !header_find(header, "Date", &field)) {
 		buf_text(b, "Date: ");
 		date_put_5322(b, now);
 		buf_text(b, "\r\n");
 	}
-	if (!begins || !header_find(header, "Message-ID", &field)) {
+	if (!is_one || !header_find(header, "Message-ID", &field)) {
 		buf_text(b, "Message-ID: <");
 		buf_text(b, id);
 		buf_byte(b, '@');
 		buf_text(b, hostname);
 		buf_text(b, ">\r\n");
 	}
-	if (!begins)
+	if (!is_one)
 		buf_text(b, "\r\n");
 	while (header_next(header, &pos, &field)) {
 		if (!is_private(field.name))

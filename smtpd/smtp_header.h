@@ -21,13 +21,12 @@ struct smtp_trace {
 void smtp_header_received(struct buf *, const struct smtp_trace *);
 
 /*
- * Does it begin with a field, or with its end, as a header must?  If not, an
- * empty line is due behind what we put in front: text without a header would
- * pass for header, and a line that begins with a blank for more of our field.
- * The line that mailboxes in files put in front ("From ...") is skipped by
- * readers, and passes.
+ * Is it a header: with a field somewhere (lines that are none are passed over,
+ * see header.h), or with nothing at all?  If not, an empty line is due behind
+ * what we put in front: text without a header would pass for header, and a line
+ * that begins with a blank for more of our field.
  */
-bool smtp_header_begins(struct span header);
+bool smtp_header_is_one(struct span header);
 
 /*
  * A submission's header as it goes on: Date and Message-ID in front if they are

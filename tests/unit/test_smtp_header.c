@@ -234,8 +234,12 @@ static const struct {
 	    RECEIVED "A : b\r\nhello\r\n\r\n" },
 	{ "hello\r\nBcc: b\r\nDate: x\r\n.\r\n", true, false, 1000,
 	    REPLY_STORED,
+	    RECEIVED "Message-ID: <id@host>\r\nhello\r\nDate: x\r\n" },
+	{ "hello\r\n\r\nDate: x\r\n.\r\n", true, false, 1000, REPLY_STORED,
 	    RECEIVED "Date: " DATE "\r\nMessage-ID: <id@host>\r\n"
-		     "\r\nhello\r\nDate: x\r\n" },
+		     "\r\nhello\r\n\r\nDate: x\r\n" },
+	{ "hello\r\nA: b\r\n.\r\n", false, false, 1000, REPLY_STORED,
+	    RECEIVED "hello\r\nA: b\r\n" },
 	{ "\r\nBcc: b\r\n.\r\n", true, false, 1000, REPLY_STORED,
 	    RECEIVED "Date: " DATE
 		     "\r\nMessage-ID: <id@host>\r\n\r\nBcc: b\r\n" },
