@@ -227,5 +227,7 @@ maildir_subscription(struct buf *utf8, struct span line)
 		line.ptr += 6;
 		line.len -= 6;
 	}
-	put_levels(utf8, line, memchr(line.ptr, '\t', line.len) ? "\t" : ".");
+	if (line.len > 0)
+		put_levels(
+		    utf8, line, memchr(line.ptr, '\t', line.len) ? "\t" : ".");
 }
