@@ -213,6 +213,7 @@ one_due(struct conn *c)
 		conn_io_send(c);
 	if (c->due_drained && !c->broken) {
 		c->due_drained = false;
+		conn_io_not_due(c); /* what that was for is told now */
 		if (!emit(c, CONN_DRAINED))
 			return;
 	}

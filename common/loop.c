@@ -107,8 +107,10 @@ loop_run(struct loop *l)
 	while (!l->stopped) {
 		int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 
+		/* Still once: or it would go on until no socket has anything.
+		 */
 		if (l->next.len > 0)
-			flags = EVLOOP_NONBLOCK;
+			flags |= EVLOOP_NONBLOCK;
 		if (event_base_loop(l->base, flags) < 0)
 			PANIC("the event loop failed");
 		run_laters(l);
