@@ -56,6 +56,9 @@ void conn_shut(struct conn *); /* nothing more will be written: tells the peer s
 struct buf *conn_output(struct conn *); /* to write into directly; conn_flush() or the end of the turn sends it */
 void conn_flush(struct conn *);
 size_t conn_unsent(const struct conn *);
+/* Bytes consumed, and bytes written (sent or not), since the beginning. */
+uint64_t conn_taken(const struct conn *);
+uint64_t conn_given(const struct conn *);
 bool conn_full(const struct conn *); /* above the high-water mark (64 KiB): stop producing until CONN_DRAINED */
 
 void conn_deadline(struct conn *, int64_t ms); /* 0: none; replaces the one before */

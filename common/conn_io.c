@@ -65,6 +65,18 @@ conn_unsent(const struct conn *c)
 	return c->out.len - c->out_at;
 }
 
+uint64_t
+conn_taken(const struct conn *c)
+{
+	return c->taken;
+}
+
+uint64_t
+conn_given(const struct conn *c)
+{
+	return c->given + conn_unsent(c);
+}
+
 void
 conn_io_watch(struct conn *c)
 {
@@ -173,7 +185,10 @@ conn_io_send(struct conn *c)
 	while (conn_unsent(c) > 0 && (!c->handshaking || c->clear_left > 0)) {
 		switch (write_some(
 		    c, c->out.ptr + c->out_at, conn_unsent(c), &put)) {
-		case CONN_IO_DONE: c->out_at += put; continue;
+		case CONN_IO_DONE:
+			c->out_at += put;
+			c->given += put;
+			continue;
 		case CONN_IO_BLOCKED: c->blocked = true; break;
 		case CONN_IO_ENDED:
 		case CONN_IO_BROKEN: return;
@@ -334,6 +349,7 @@ conn_consume(struct conn *c, size_t len)
 {
 	if (len > conn_io_unread(c))
 		PANIC("more consumed than was read");
+	c->taken += len;
 	if (c->fresh.len > 0) {
 		c->fresh.ptr += len;
 		c->fresh.len -= len;

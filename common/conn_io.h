@@ -40,6 +40,7 @@ struct conn {
 	                      empty */
 	struct buf in, out;
 	size_t in_at, out_at; /* consumed, sent */
+	uint64_t taken, given; /* in all, since it began */
 	size_t in_limit;
 	size_t clear_left; /* of `out`, to go in clear before the handshake */
 	const char *why;

@@ -52,12 +52,22 @@ struct front_login {
 	bool have_session;
 	enum herr session_err;
 	uint64_t session_account;
-	int session;
+	int session[2]; /* a stream; pop3d: and a channel */
 };
 
 static void auth_lost(struct front *);
 
 /* ---- an exchange ends ---- */
+
+static void
+close_session(struct front_login *l)
+{
+	for (int i = 0; i < 2; i++) {
+		if (l->session[i] >= 0)
+			close(l->session[i]);
+		l->session[i] = -1;
+	}
+}
 
 static void
 login_free(struct front_login **lp)
@@ -66,8 +76,7 @@ login_free(struct front_login **lp)
 
 	if (l == NULL)
 		return;
-	if (l->session >= 0)
-		close(l->session);
+	close_session(l);
 	if (l->start.ptr != NULL)
 		mem_wipe(l->start.ptr, l->start.room);
 	if (l->steps.ptr != NULL)
@@ -116,23 +125,24 @@ static void
 log_in(struct client *c)
 {
 	struct front_login *l = c->login;
-	int fd = l->session;
+	int queue = -1;
 
 	c->account = l->account;
 	log_login(c);
 	c->login = NULL;
-	l->session = -1;
 	front_client_user(c);
+	if (!relays(c->front)) {
+		queue = l->session[0];
+		l->session[0] = -1;
+	}
 	c->front->protocol->logged_in(
-	    c, span_of(l->address), c->account, relays(c->front) ? -1 : fd);
-	login_free(&l);
+	    c, span_of(l->address), c->account, queue);
 	if (!relays(c->front)) {
 		front_client_alarm(c);
 		front_client_later(c);
-	} else if (c->closing)
-		close(fd);
-	else
-		front_relay_begin(c, fd);
+	} else if (!c->closing)
+		front_relay_begin(c, l->session);
+	login_free(&l);
 }
 
 /* Both have spoken? */
@@ -145,9 +155,7 @@ decide(struct client *c)
 		return;
 	if (l->session_account != l->account) {
 		/* A late answer to an earlier exchange: not this one's. */
-		if (l->session >= 0)
-			close(l->session);
-		l->session = -1;
+		close_session(l);
 		l->have_session = false;
 	} else if (l->session_err != H_OK)
 		refuse(c, l->session_err, AUTH_BUSY);
@@ -489,8 +497,10 @@ front_auth_logged_in(struct front *f, struct channel_msg *m)
 	c->login->have_session = true;
 	c->login->session_err = (enum herr)err;
 	c->login->session_account = account;
-	c->login->session = m->fd[0];
-	m->fd[0] = -1;
+	for (int i = 0; i < 2; i++) {
+		c->login->session[i] = m->fd[i];
+		m->fd[i] = -1;
+	}
 	decide(c);
 }
 
@@ -513,7 +523,7 @@ client_auth(struct client *c, struct span mechanism, struct span initial)
 	if (initial.len > RESPONSE_MAX)
 		initial.len = 0;
 	l = mem_alloc(sizeof(*l));
-	l->session = -1;
+	l->session[0] = l->session[1] = -1;
 	l->start = BUF_INIT(START_MAX);
 	l->steps = BUF_INIT(START_MAX);
 	l->repeatable = span_is_nocase(mechanism, "PLAIN") ||

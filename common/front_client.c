@@ -278,6 +278,7 @@ release(struct client *c)
 	link_out(c);
 	front_auth_drop(c);
 	c->front->protocol->gone(c);
+	front_ahead_end(c);
 	conn_finish(&c->session);
 	conn_finish(&c->conn);
 	mem_wipe(c->state, c->front->protocol->client_size);

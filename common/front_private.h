@@ -20,6 +20,7 @@ struct front_listener {
 struct front_question; /* front_ask.c: waits for an answer of auth */
 struct front_answer;   /* front_ask.c: one that was given */
 struct front_login;    /* front_auth.c: an exchange under way */
+struct front_ahead;    /* front_ahead.c: answers that wait for their questions */
 
 struct front {
 	const struct front_protocol *protocol;
@@ -70,8 +71,9 @@ struct client {
 	struct conn *conn;
 	struct conn *session; /* relaying: to the account role */
 	struct front_login *login;
+	struct front_ahead *ahead; /* relaying: NULL if there are none */
 	uint64_t id, account;
-	uint64_t in, out; /* bytes relayed */
+	uint64_t in, out; /* bytes relayed: to the session, from it */
 	int64_t connected, deadline /* of the protocol's wish; 0: idle_ms */;
 	enum client_phase phase;
 	enum listener_kind kind;
@@ -120,8 +122,13 @@ void front_ask_failed(struct front *); /* there will be none */
 void front_ask_tick(void *front);      /* a timer fired */
 void front_ask_forget(struct front *); /* answers given so far hold no more */
 
+/* front_ahead.c */
+void front_ahead_begin(struct client *, int fd);
+void front_ahead_end(struct client *);
+void front_ahead_answer(struct client *); /* what it can, of the input that is there */
+
 /* front_relay.c */
-void front_relay_begin(struct client *, int fd);
+void front_relay_begin(struct client *, int session[2]); /* takes them */
 void front_relay_event(struct client *, enum conn_event);
 
 #endif

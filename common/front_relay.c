@@ -45,7 +45,10 @@ void
 front_relay_event(struct client *c, enum conn_event event)
 {
 	switch (event) {
-	case CONN_INPUT: move(c->conn, c->session, &c->in); break;
+	case CONN_INPUT:
+		front_ahead_answer(c);
+		move(c->conn, c->session, &c->in);
+		break;
 	case CONN_DRAINED: conn_pause(c->session, false); break;
 	case CONN_EOF: conn_shut(c->session); break;
 	case CONN_ERROR: over(c); break;
@@ -74,10 +77,13 @@ session_event(void *arg, struct conn *conn, enum conn_event event)
 }
 
 void
-front_relay_begin(struct client *c, int fd)
+front_relay_begin(struct client *c, int session[2])
 {
 	c->phase = CLIENT_RELAYING;
-	c->session = conn_new(c->front->loop, fd, session_event, c);
+	c->session = conn_new(c->front->loop, session[0], session_event, c);
+	if (session[1] >= 0)
+		front_ahead_begin(c, session[1]);
+	session[0] = session[1] = -1;
 	conn_deadline(
 	    c->conn, 0); /* from here on the account role minds the time */
 	move(c->conn, c->session, &c->in);

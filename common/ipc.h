@@ -22,10 +22,14 @@ enum ipc_type {
 	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd (shared with other roles: pread); again after SIGHUP */
 	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
 	IPC_DIRECTORY,	   /* the published directory was replaced: what auth said before holds no more */
-	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission) */
+	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission); pop3d: -> fd, fd: and a channel to the account role */
 
 	/* ---- parent -> account ---- */
-	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines) -> fd: stream socket to the front */
+	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines) -> fd: stream socket to the front; pop3d: -> fd, fd: and a channel to it */
+
+	/* ---- account <-> front, on the channel of a session; see common/front_ahead.c ---- */
+	IPC_AHEAD,	/* u64 in, u64 out: bytes that the session took and gave; then pairs: bytes question, bytes answer */
+	IPC_AHEAD_USED, /* u32 how many of them, since it was last said */
 
 	/* ---- any role -> parent ---- */
 	IPC_READY = 32, /* locked in; nothing from outside was read before */

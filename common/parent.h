@@ -26,6 +26,7 @@ struct parent_daemon {
 	size_t nroles;
 	enum role_kind session_role; /* where a login leads: the account role, or 0 (smtpd: a channel to the queue) */
 	const struct conf_daemon *(*section)(const struct conf *);
+	bool answers_ahead; /* a session has a channel beside its stream, for IPC_AHEAD */
 };
 
 /* -c FILE, --version; the whole life of the daemon.  Returns the exit status. */

@@ -78,7 +78,7 @@ struct login {
 	struct login *next;
 	uint64_t front, account_process; /* numbers */
 	uint64_t connection, account;
-	int fd; /* the front's end */
+	int fd[2]; /* the front's ends: the stream, and a channel or -1 */
 	int64_t deadline_ms;
 };
 

@@ -210,11 +210,20 @@ want_spool(struct process *r, const struct channel_msg *m)
 
 /* ---- logins ---- */
 
-/* Tells a front how a login ended; `fd` (or -1) stays the caller's. */
+static void
+close_both(const int fd[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+}
+
+/* Tells a front how a login ended; `fd` (each may be -1) stays the caller's. */
 static void
 tell_front(struct parent *p, uint64_t front, uint64_t connection,
-    uint64_t account, enum herr err, int fd)
+    uint64_t account, enum herr err, const int fd[2])
 {
+	size_t nfds = err != H_OK ? 0 : (size_t)(fd[0] >= 0) + (fd[1] >= 0);
 	struct process *r = process_numbered(p, front);
 	char bytes[9];
 
@@ -223,8 +232,7 @@ tell_front(struct parent *p, uint64_t front, uint64_t connection,
 	bytes[0] = (char)err;
 	put_le64(bytes + 1, account);
 	channel_send_fds(r->channel, IPC_LOGGED_IN, connection,
-	    (struct span){ bytes, sizeof(bytes) }, &fd,
-	    err == H_OK && fd >= 0 ? 1 : 0);
+	    (struct span){ bytes, sizeof(bytes) }, fd, nfds);
 }
 
 static void
@@ -235,8 +243,28 @@ settle(struct parent *p, struct login **at, enum herr err)
 	*at = l->next;
 	p->nlogins--;
 	tell_front(p, l->front, l->connection, l->account, err, l->fd);
-	close(l->fd);
+	close_both(l->fd);
 	mem_free(&l);
+}
+
+/* The role's ends and the front's of what a session takes. */
+static enum herr
+session_pairs(const struct parent *p, int role[2], int front[2])
+{
+	int stream[2], channel[2] = { -1, -1 };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+		stream) != 0)
+		return H_BUSY;
+	if (p->daemon->answers_ahead && channel_pair(channel) != H_OK) {
+		close_both(stream);
+		return H_BUSY;
+	}
+	role[0] = stream[0];
+	front[0] = stream[1];
+	role[1] = channel[0];
+	front[1] = channel[1];
+	return H_OK;
 }
 
 /* imapd, pop3d: a stream to the account role, which may refuse. */
@@ -247,7 +275,7 @@ begin_session(
 	struct process *role;
 	struct login *l;
 	enum herr err;
-	int fds[2];
+	int ends[2], fds[2];
 
 	if (p->nlogins >= LOGINS_MAX)
 		return H_BUSY;
@@ -256,13 +284,12 @@ begin_session(
 	if ((err = process_get(p, p->daemon->session_role, account, &role)) !=
 	    H_OK)
 		return err;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-		fds) != 0)
-		return H_BUSY;
+	if ((err = session_pairs(p, ends, fds)) != H_OK)
+		return err;
 	role->given_ms = clock_mono_ms();
-	channel_send_fds(
-	    role->channel, IPC_SESSION, connection, NO_SPAN, &fds[0], 1);
-	close(fds[0]);
+	channel_send_fds(role->channel, IPC_SESSION, connection, NO_SPAN, ends,
+	    p->daemon->answers_ahead ? 2 : 1);
+	close_both(ends);
 	l = mem_alloc(sizeof(*l));
 	*l = (struct login){
 		.next = p->logins,
@@ -270,7 +297,7 @@ begin_session(
 		.account_process = role->number,
 		.connection = connection,
 		.account = account,
-		.fd = fds[1],
+		.fd = { fds[0], fds[1] },
 		.deadline_ms = clock_mono_ms() + ANSWER_MS,
 	};
 	p->logins = l;
@@ -292,7 +319,7 @@ open_queue(
 	    (err = channel_pair(fds)) != H_OK)
 		return err;
 	send_peer(queue, front, PEER_QUEUE_LOGIN, account, connection, fds[0]);
-	tell_front(p, front, connection, account, H_OK, fds[1]);
+	tell_front(p, front, connection, account, H_OK, (int[2]){ fds[1], -1 });
 	close(fds[0]);
 	close(fds[1]);
 	return H_OK;
@@ -322,7 +349,7 @@ logged_in(struct process *auth, const struct channel_msg *m)
 		          ? begin_session(p, front, m->id, account)
 		          : open_queue(p, front, m->id, account);
 	if (err != H_OK)
-		tell_front(p, front, m->id, account, err, -1);
+		tell_front(p, front, m->id, account, err, (int[2]){ -1, -1 });
 }
 
 static void

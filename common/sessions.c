@@ -90,9 +90,9 @@ begin(struct sessions *s, struct channel_msg *m)
 	if (m->fd[0] < 0)
 		return;
 	if (!s->ending)
-		err = s->protocol->begin(s, m->id, m->fd[0]);
+		err = s->protocol->begin(s, m->id, m->fd[0], m->fd[1]);
 	if (err == H_OK) {
-		m->fd[0] = -1;
+		m->fd[0] = m->fd[1] = -1;
 		if (s->count++ == 0)
 			timer_set(s->poll, POLL_MS);
 	} else if (s->count == 0) {

@@ -16,8 +16,8 @@ struct sessions_protocol {
 	enum role_kind role;
 	/* Opens the store (before lock-in); returns the wake descriptor (-1: poll every 15 s while sessions are open). */
 	int (*open)(struct sessions *, const char *folder, uint64_t account);
-	/* A new session: H_OK and it owns `fd`, else the reason (the fd is closed by the caller). `id` for logs. */
-	enum herr (*begin)(struct sessions *, uint64_t id, int fd);
+	/* A new session: H_OK and it owns `fd` and `ahead` (a channel to the front, or -1), else the reason (they are closed by the caller). `id` for logs. */
+	enum herr (*begin)(struct sessions *, uint64_t id, int fd, int ahead);
 	void (*woken)(struct sessions *);   /* the wake descriptor is readable (while sessions_watch() is on), or 15 s passed */
 	void (*tidy)(struct sessions *);    /* about once a minute */
 	void (*goodbye)(struct sessions *); /* the process ends: tell every session (BYE), close them */

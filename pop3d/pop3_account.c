@@ -39,7 +39,7 @@ over(void *arg)
 }
 
 static enum herr
-begin(struct sessions *s, uint64_t id, int fd)
+begin(struct sessions *s, uint64_t id, int fd, int ahead)
 {
 	struct pop3_drop *drop;
 	enum herr err;
@@ -51,7 +51,8 @@ begin(struct sessions *s, uint64_t id, int fd)
 	if ((err = pop3_drop_open(&drop, store)) != H_OK)
 		return err;
 	session_id = id;
-	session = pop3_session_new(sessions_loop(s), fd, drop, over, NULL);
+	session =
+	    pop3_session_new(sessions_loop(s), fd, ahead, drop, over, NULL);
 	return H_OK;
 }
 

@@ -47,10 +47,16 @@ static const char *const replies[] = {
 static_assert(COUNT_OF(replies) == POP3_REPLY_COUNT, "a reply lacks its text");
 
 void
+pop3_put(struct buf *out, enum pop3_reply reply)
+{
+	buf_text(out, replies[reply]);
+	buf_text(out, "\r\n");
+}
+
+void
 pop3_say(struct conn *c, enum pop3_reply reply)
 {
-	conn_text(c, replies[reply]);
-	conn_text(c, "\r\n");
+	pop3_put(conn_output(c), reply);
 }
 
 enum pop3_reply

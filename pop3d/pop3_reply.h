@@ -54,6 +54,7 @@ enum pop3_reply {
 };
 
 void pop3_say(struct conn *, enum pop3_reply);
+void pop3_put(struct buf *, enum pop3_reply);
 /* What an error of ours looks like from outside. */
 enum pop3_reply pop3_reply_for(enum herr);
 /* `sasl`: mechanisms, each with a space in front; empty: no passwords are taken here and now. */

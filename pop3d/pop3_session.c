@@ -7,6 +7,7 @@
 #include "common/conn.h"
 #include "common/mem.h"
 #include "common/scan.h"
+#include "pop3d/pop3_ahead.h"
 #include "pop3d/pop3_reply.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 struct pop3_session {
 	struct conn *conn;
 	struct pop3_drop *drop;
+	struct pop3_ahead *ahead;
 	struct timer *again; /* the turn was over before the work was */
 	void (*over)(void *arg);
 	void *arg;
@@ -221,6 +223,7 @@ run_line(struct pop3_session *s, struct span line)
 {
 	struct pop3_line l = pop3_line(line);
 	struct args a = { 0 };
+	uint32_t came = 0;
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		const struct command *c = &commands[i];
@@ -230,10 +233,14 @@ run_line(struct pop3_session *s, struct span line)
 		if (!pop3_numbers(l.rest, a.number, c->most, &a.count) ||
 		    a.count < c->least)
 			bad_line(s, POP3_SYNTAX);
-		else
+		else {
 			c->run(s, &a);
+			came = c->run == cmd_retr ? a.number[0] : 0;
+		}
+		pop3_ahead_came(s->ahead, l.word, came);
 		return;
 	}
+	pop3_ahead_came(s->ahead, l.word, 0);
 	bad_line(s, POP3_UNKNOWN);
 }
 
@@ -269,6 +276,40 @@ send_block(struct pop3_session *s)
 	}
 }
 
+/* ---- answers ahead ---- */
+
+/* What RETR would say, but for its errors: those are said when it comes. */
+static bool
+answer_ahead(void *arg, uint32_t number, struct buf *out)
+{
+	struct pop3_session *s = arg;
+	const struct pop3_entry *e = pop3_drop_entry(s->drop, number);
+	struct pop3_dot dot;
+	struct store_row row;
+	uint64_t offset = 0;
+	bool more = true;
+
+	if (e == NULL || e->size >= out->limit ||
+	    pop3_drop_find(s->drop, number, &row) != H_OK)
+		return false;
+	pop3_put(out, POP3_OK);
+	pop3_dot_begin(&dot);
+	while (more && !out->bad)
+		if (pop3_drop_block(s->drop, &row, &offset, &dot, out, &more) !=
+		    H_OK)
+			return false;
+	pop3_dot_end(&dot, out);
+	return true;
+}
+
+static void
+used_ahead(void *arg)
+{
+	struct pop3_session *s = arg;
+
+	conn_deadline(s->conn, AUTOLOGOUT_MS);
+}
+
 /* ---- the session ---- */
 
 static void
@@ -278,6 +319,7 @@ finish(struct pop3_session *s)
 	void *arg = s->arg;
 
 	timer_free(&s->again);
+	pop3_ahead_free(&s->ahead);
 	pop3_drop_close(&s->drop);
 	conn_finish(&s->conn);
 	mem_free(&s);
@@ -326,6 +368,10 @@ work(void *arg)
 		finish(s);
 	else if (!none)
 		timer_set(s->again, 0);
+	else {
+		conn_flush(s->conn);
+		pop3_ahead_lay_out(s->ahead);
+	}
 }
 
 static void
@@ -355,9 +401,11 @@ event_of(void *arg, struct conn *conn, enum conn_event event)
 }
 
 struct pop3_session *
-pop3_session_new(struct loop *loop, int fd, struct pop3_drop *drop,
+pop3_session_new(struct loop *loop, int fd, int ahead, struct pop3_drop *drop,
     void (*over)(void *arg), void *arg)
 {
+	static const struct pop3_ahead_owner owner = { answer_ahead,
+		used_ahead };
 	struct pop3_session *s = mem_alloc(sizeof(*s));
 
 	s->drop = drop;
@@ -365,6 +413,7 @@ pop3_session_new(struct loop *loop, int fd, struct pop3_drop *drop,
 	s->arg = arg;
 	s->again = timer_new(loop, work, s);
 	s->conn = conn_new(loop, fd, event_of, s);
+	s->ahead = pop3_ahead_new(loop, ahead, s->conn, &owner, s);
 	conn_deadline(s->conn, AUTOLOGOUT_MS);
 	return s;
 }

@@ -10,8 +10,8 @@
 
 struct pop3_session;
 
-/* Takes fd and drop.  `over` is called once, last of all, when the session has ended by itself and is freed. */
-struct pop3_session *pop3_session_new(struct loop *, int fd, struct pop3_drop *, void (*over)(void *arg), void *arg);
+/* Takes the descriptors (`ahead`: a channel to the front, or -1) and the drop.  `over` is called once, last of all, when the session has ended by itself and is freed. */
+struct pop3_session *pop3_session_new(struct loop *, int fd, int ahead, struct pop3_drop *, void (*over)(void *arg), void *arg);
 /* The process ends: so does the session, without deleting anything; then over(). */
 void pop3_session_goodbye(struct pop3_session *);
 

@@ -28,6 +28,7 @@ main(int argc, char **argv)
 		.nroles = COUNT_OF(roles),
 		.session_role = ROLE_POP3_ACCOUNT,
 		.section = section,
+		.answers_ahead = true,
 	};
 
 	return parent_main(argc, argv, &daemon);

@@ -107,15 +107,23 @@ role_want_peer(struct role *r, uint8_t peer, uint64_t account,
 }
 
 static void
-parent_says(uint16_t type, uint64_t id, struct span payload, int fd)
+parent_says_fds(
+    uint16_t type, uint64_t id, struct span payload, int one, int two)
 {
 	struct channel_msg m = {
-		.type = type, .id = id, .payload = payload, .fd = { fd, -1 }
+		.type = type, .id = id, .payload = payload, .fd = { one, two }
 	};
 
 	role.handler->message(role.arg, &m);
-	if (m.fd[0] >= 0)
-		close(m.fd[0]);
+	for (int i = 0; i < 2; i++)
+		if (m.fd[i] >= 0)
+			close(m.fd[i]);
+}
+
+static void
+parent_says(uint16_t type, uint64_t id, struct span payload, int fd)
+{
+	parent_says_fds(type, id, payload, fd, -1);
 }
 
 /* ---- the protocol ---- */
@@ -453,7 +461,7 @@ auth_challenges(const char *text)
 
 /* What the account role holds; `fd` -1 with an error. */
 static int
-session_comes(uint64_t account, enum herr err)
+session_with(uint64_t account, enum herr err, int ahead)
 {
 	struct buf b = BUF_INIT(100);
 	int fds[2] = { -1, -1 };
@@ -464,9 +472,15 @@ session_comes(uint64_t account, enum herr err)
 	}
 	wire_put_u8(&b, (uint8_t)err);
 	wire_put_u64(&b, account);
-	parent_says(IPC_LOGGED_IN, auth.id, buf_span(&b), fds[0]);
+	parent_says_fds(IPC_LOGGED_IN, auth.id, buf_span(&b), fds[0], ahead);
 	buf_free(&b);
 	return fds[1];
+}
+
+static int
+session_comes(uint64_t account, enum herr err)
+{
+	return session_with(account, err, -1);
 }
 
 #endif

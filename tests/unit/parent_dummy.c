@@ -362,8 +362,9 @@ account_open(struct sessions *s, const char *folder, uint64_t account)
 }
 
 static enum herr
-account_begin(struct sessions *s, uint64_t id, int fd)
+account_begin(struct sessions *s, uint64_t id, int fd, int ahead)
 {
+	(void)ahead;
 	char line[LINE_ROOM];
 	int len = snprintf(line, sizeof(line), "account %" PRIu64 " %ld\n",
 	    own_account, (long)getpid());
@@ -405,8 +406,13 @@ dummy_main(int argc, char **argv)
 		{ ROLE_IMAP_ACCOUNT, "test_parent", .per_account = true, .on_demand = true },
 	};
 	/* clang-format on */
-	static const struct parent_daemon daemon = { "imapd", roles,
-		COUNT_OF(roles), ROLE_IMAP_ACCOUNT, section };
+	static const struct parent_daemon daemon = {
+		.name = "imapd",
+		.roles = roles,
+		.nroles = COUNT_OF(roles),
+		.session_role = ROLE_IMAP_ACCOUNT,
+		.section = section,
+	};
 	static const struct sessions_protocol account = { "imapd",
 		ROLE_IMAP_ACCOUNT, account_open, account_begin, nothing,
 		nothing, account_goodbye };

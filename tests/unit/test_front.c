@@ -1,5 +1,6 @@
 /* The front between a parent, an auth role, account roles and clients that are
  * all this test. */
+#include "tests/unit/front_answers.h"
 #include "tests/unit/front_world.h"
 
 #include <sys/resource.h>
@@ -361,54 +362,6 @@ questions(void)
 	hang_up(fd);
 }
 
-/* What auth said holds for a second: not if it was no, and not when the
- * directory changes or auth goes. */
-static void
-said_of_late(void)
-{
-	static const struct span yes = { "\0yes", 4 }, no = { "\1no", 3 };
-	int fd = greeted();
-	enum { DIRECTORY, LEAVES, DIES, DIRECTORY_MEANWHILE, ENDS };
-
-	channel_free(&auth.channel);
-	turn();
-	for (int how = DIRECTORY; how < ENDS; how++) {
-		for (int good = 0; good < 2; good++) {
-			answers = 0;
-			send_text(fd, "ASK\r\n");
-			if (auth.channel == NULL)
-				start_auth();
-			auth_waits_for(IPC_LOOKUP_RCPT);
-			if (how == DIRECTORY_MEANWHILE)
-				parent_says(IPC_DIRECTORY, 0, NO_SPAN, -1);
-			channel_send(auth.channel, IPC_RCPT_IS, auth.id,
-			    good ? yes : no);
-			for (int i = 0; i < 100 && answers == 0; i++)
-				turn();
-			send_text(fd, "SAID\r\n");
-			expect(fd, good && how != DIRECTORY_MEANWHILE
-				       ? "said yes"
-				       : "said nothing");
-		}
-		if (how == DIRECTORY)
-			parent_says(IPC_DIRECTORY, 0, NO_SPAN, -1);
-		else if (how == LEAVES)
-			channel_send(
-			    auth.channel, IPC_AUTH_LEAVING, 0, NO_SPAN);
-		else
-			channel_free(&auth.channel);
-		turn();
-		turn();
-		send_text(fd, "SAID\r\n");
-		expect(fd, "said nothing");
-		if (how == LEAVES) {
-			channel_free(&auth.channel);
-			turn();
-		}
-	}
-	hang_up(fd);
-}
-
 static void
 slots(void)
 {
@@ -548,6 +501,7 @@ scenarios(void)
 	talking();
 	relaying();
 	relaying_slowly();
+	answers_ahead();
 	parent_before_auth();
 	another_account();
 	no_session();

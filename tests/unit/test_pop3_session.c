@@ -12,8 +12,11 @@
 
 #include <cmocka.h>
 
+#include "common/channel.h"
+#include "common/ipc.h"
 #include "common/mem.h"
 #include "common/mime.h"
+#include "common/wire.h"
 
 static struct loop *loop;
 static struct store *store;
@@ -128,6 +131,7 @@ teardown(void **state)
 static struct pop3_session *session;
 static unsigned overs;
 static struct timer *pulse;
+static int ahead = -1; /* the next session's */
 
 static void
 over(void *arg)
@@ -154,7 +158,8 @@ begin(void)
 	assert_int_equal(pop3_drop_open(&drop, store), H_OK);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
-	session = pop3_session_new(loop, fds[0], drop, over, NULL);
+	session = pop3_session_new(loop, fds[0], ahead, drop, over, NULL);
+	ahead = -1;
 	pulse = timer_new(loop, stop, NULL);
 	return fds[1];
 }
@@ -225,6 +230,70 @@ ask(int fd, const char *command, const char *want)
 	send_text(fd, command);
 	send_text(fd, "\r\n");
 	expect(fd, want);
+}
+
+/* ---- a front that takes answers ahead ---- */
+
+static struct buf pairs = { .limit = 1 << 20 }; /* as text: question, answer */
+static uint64_t pairs_in, pairs_out;
+static unsigned packs;
+
+static void
+laid_out(void *arg, struct channel *c, struct channel_msg *m)
+{
+	struct wire w = wire_over(m->payload);
+
+	(void)arg;
+	(void)c;
+	assert_int_equal(m->type, IPC_AHEAD);
+	pairs_in = wire_u64(&w);
+	pairs_out = wire_u64(&w);
+	buf_clear(&pairs);
+	while (w.pos < w.end && !w.bad)
+		buf_add(&pairs, wire_bytes(&w, 1 << 20));
+	assert_true(wire_end(&w));
+	buf_byte(&pairs, '\0');
+	packs++;
+}
+
+static void
+ahead_gone(void *arg, struct channel *c)
+{
+	(void)arg;
+	(void)c;
+}
+
+static struct channel *
+begin_ahead(int *fd)
+{
+	static const struct channel_handler handler = { laid_out, ahead_gone };
+	int fds[2];
+
+	packs = 0;
+	assert_int_equal(channel_pair(fds), H_OK);
+	ahead = fds[0];
+	*fd = begin();
+	return channel_new(loop, fds[1], &handler, NULL);
+}
+
+static void
+expect_pairs(uint64_t in, uint64_t out, const char *want)
+{
+	for (int i = 0; i < 100 && packs == 0; i++)
+		turn();
+	assert_int_equal(packs, 1);
+	packs = 0;
+	assert_int_equal(pairs_in, in);
+	assert_int_equal(pairs_out, out);
+	assert_string_equal(pairs.ptr, want);
+}
+
+static void
+expect_no_pairs(void)
+{
+	for (int i = 0; i < 5; i++)
+		turn();
+	assert_int_equal(packs, 0);
 }
 
 /* ---- tests ---- */
@@ -307,6 +376,55 @@ commands(void **state)
 	}
 	end(fd);
 	assert_int_equal(held(), 3);
+}
+
+#define ONE "+OK\r\nA: b\r\n\r\n..one\r\nx\r\n.\r\n"
+#define TWO "+OK\r\nA: b\r\n\r\n..two\r\nx\r\n.\r\n"
+#define SIX "+OK\r\nA: b\r\n\r\n..six\r\nx\r\n.\r\n"
+
+/* Who reads two in a row is expected to read the third. */
+static void
+answers_ahead(void **state)
+{
+	unsigned char one_used[4] = { 1 };
+	int fd;
+	struct channel *c = begin_ahead(&fd);
+	uint64_t in = 16, out = 2 * strlen(ONE);
+
+	(void)state;
+	ask(fd, "RETR 1", ONE);
+	expect_no_pairs();
+	ask(fd, "RETR 2", TWO);
+	expect_pairs(in, out, "RETR 3\r\n" SIX);
+	/* It is used, and there is no fourth. */
+	channel_send(c, IPC_AHEAD_USED, 0,
+	    (struct span){ (const char *)one_used, sizeof(one_used) });
+	expect_no_pairs();
+	/* Anything else in between ends the row; so does going back. */
+	ask(fd, "NOOP", "+OK\r\n");
+	ask(fd, "RETR 2", TWO);
+	expect_no_pairs();
+	ask(fd, "RETR 1", ONE);
+	expect_no_pairs();
+	ask(fd, "retr 2", TWO);
+	in += 6 + 3 * 8;
+	out += 5 + 3 * strlen(ONE);
+	expect_pairs(in, out, "retr 3\r\n" SIX);
+	/* What is marked has no answer that could be given ahead. */
+	ask(fd, "DELE 3", "+OK Will be deleted at QUIT\r\n");
+	ask(fd, "RETR 1", ONE);
+	ask(fd, "RETR 2", TWO);
+	expect_no_pairs();
+	/* Nonsense ends the channel, not the session. */
+	channel_send(c, IPC_AHEAD_USED, 0, SPAN("x"));
+	turn();
+	ask(fd, "RSET", "+OK Nothing will be deleted\r\n");
+	ask(fd, "RETR 1", ONE);
+	ask(fd, "RETR 2", TWO);
+	expect_no_pairs();
+	ask(fd, "QUIT", "+OK Goodbye\r\n");
+	end(fd);
+	channel_free(&c);
 }
 
 static void
@@ -459,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty),
 		cmocka_unit_test(commands),
+		cmocka_unit_test(answers_ahead),
 		cmocka_unit_test(bad_lines),
 		cmocka_unit_test(deleted_at_quit_alone),
 		cmocka_unit_test(others_work_meanwhile),
