@@ -55,6 +55,7 @@ const char *client_address(const struct client *); /* numeric, without port; IPv
 bool client_is_loopback(const struct client *);
 bool client_is_tls(const struct client *);
 bool client_may_login(const struct client *); /* TLS, or plaintext_auth and loopback */
+uint64_t client_without(const struct client *); /* capabilities left out for its account (capability.h), from logged_in() on */
 bool client_is_busy(const struct client *);   /* waits for auth: take no more input */
 void client_close(struct client *);	      /* after what was written is sent; no more callbacks but gone() */
 /* In the midst of something (a message being stored): no goodbye, no deadline, and the end of its input is no end yet.  When let go, input() is called if there is some. */

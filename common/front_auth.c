@@ -485,7 +485,7 @@ front_auth_logged_in(struct front *f, struct channel_msg *m)
 {
 	struct wire w = wire_over(m->payload);
 	uint8_t err = wire_u8(&w);
-	uint64_t account = wire_u64(&w);
+	uint64_t account = wire_u64(&w), without = wire_u64(&w);
 	struct client *c = client_of(f, m->id);
 
 	if (!wire_end(&w) || err > H_IO || (err == H_OK && m->fd[0] < 0))
@@ -497,6 +497,7 @@ front_auth_logged_in(struct front *f, struct channel_msg *m)
 	c->login->have_session = true;
 	c->login->session_err = (enum herr)err;
 	c->login->session_account = account;
+	c->without = without;
 	for (int i = 0; i < 2; i++) {
 		c->login->session[i] = m->fd[i];
 		m->fd[i] = -1;

@@ -371,6 +371,12 @@ client_is_tls(const struct client *c)
 	return conn_is_tls(c->conn);
 }
 
+uint64_t
+client_without(const struct client *c)
+{
+	return c->without;
+}
+
 bool
 client_may_login(const struct client *c)
 {

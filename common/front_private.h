@@ -72,7 +72,7 @@ struct client {
 	struct conn *session; /* relaying: to the account role */
 	struct front_login *login;
 	struct front_ahead *ahead; /* relaying: NULL if there are none */
-	uint64_t id, account;
+	uint64_t id, account, without;
 	uint64_t in, out; /* bytes relayed: to the session, from it */
 	int64_t connected, deadline /* of the protocol's wish; 0: idle_ms */;
 	enum client_phase phase;

@@ -22,10 +22,10 @@ enum ipc_type {
 	IPC_TLS,	   /* certificate chain (PEM bytes), key (PEM bytes) as sealed memory -> fd, fd (shared with other roles: pread); again after SIGHUP */
 	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
 	IPC_DIRECTORY,	   /* the published directory was replaced: what auth said before holds no more */
-	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission); pop3d: -> fd, fd: and a channel to the account role */
+	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account, u64 capabilities left out (capability.h) -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission); pop3d: -> fd, fd: and a channel to the account role */
 
 	/* ---- parent -> account ---- */
-	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines) -> fd: stream socket to the front; pop3d: -> fd, fd: and a channel to it */
+	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines); u64 capabilities left out -> fd: stream socket to the front; pop3d: -> fd, fd: and a channel to it */
 
 	/* ---- account <-> front, on the channel of a session; see common/front_ahead.c ---- */
 	IPC_AHEAD,	/* u64 in, u64 out: bytes that the session took and gave; then pairs: bytes question, bytes answer */
@@ -44,7 +44,7 @@ enum ipc_type {
 	IPC_SESSION_OVER,	/* id = session */
 
 	/* ---- auth -> parent: integers only ---- */
-	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u32 rights (0: all) */
+	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u64 capabilities left out */
 
 	/* ---- front -> auth ---- */
 	IPC_AUTH_START = 56, /* id = connection; bytes mechanism, u8 has initial response, bytes initial response (decoded), bytes peer address, bytes tls-exporter, bytes tls-unique: what the connection may be bound to (RFC 9266, 5929; empty: SCRAM-SHA-256-PLUS was not offered) */

@@ -77,7 +77,7 @@ struct process {
 struct login {
 	struct login *next;
 	uint64_t front, account_process; /* numbers */
-	uint64_t connection, account;
+	uint64_t connection, account, without;
 	int fd[2]; /* the front's ends: the stream, and a channel or -1 */
 	int64_t deadline_ms;
 };

@@ -221,16 +221,17 @@ close_both(const int fd[2])
 /* Tells a front how a login ended; `fd` (each may be -1) stays the caller's. */
 static void
 tell_front(struct parent *p, uint64_t front, uint64_t connection,
-    uint64_t account, enum herr err, const int fd[2])
+    uint64_t account, uint64_t without, enum herr err, const int fd[2])
 {
 	size_t nfds = err != H_OK ? 0 : (size_t)(fd[0] >= 0) + (fd[1] >= 0);
 	struct process *r = process_numbered(p, front);
-	char bytes[9];
+	char bytes[17];
 
 	if (r == NULL)
 		return; /* the client went with it */
 	bytes[0] = (char)err;
 	put_le64(bytes + 1, account);
+	put_le64(bytes + 9, without);
 	channel_send_fds(r->channel, IPC_LOGGED_IN, connection,
 	    (struct span){ bytes, sizeof(bytes) }, fd, nfds);
 }
@@ -242,7 +243,8 @@ settle(struct parent *p, struct login **at, enum herr err)
 
 	*at = l->next;
 	p->nlogins--;
-	tell_front(p, l->front, l->connection, l->account, err, l->fd);
+	tell_front(
+	    p, l->front, l->connection, l->account, l->without, err, l->fd);
 	close_both(l->fd);
 	mem_free(&l);
 }
@@ -269,9 +271,10 @@ session_pairs(const struct parent *p, int role[2], int front[2])
 
 /* imapd, pop3d: a stream to the account role, which may refuse. */
 static enum herr
-begin_session(
-    struct parent *p, uint64_t front, uint64_t connection, uint64_t account)
+begin_session(struct parent *p, uint64_t front, uint64_t connection,
+    uint64_t account, uint64_t without)
 {
+	char left_out[8];
 	struct process *role;
 	struct login *l;
 	enum herr err;
@@ -287,7 +290,9 @@ begin_session(
 	if ((err = session_pairs(p, ends, fds)) != H_OK)
 		return err;
 	role->given_ms = clock_mono_ms();
-	channel_send_fds(role->channel, IPC_SESSION, connection, NO_SPAN, ends,
+	put_le64(left_out, without);
+	channel_send_fds(role->channel, IPC_SESSION, connection,
+	    (struct span){ left_out, sizeof(left_out) }, ends,
 	    p->daemon->answers_ahead ? 2 : 1);
 	close_both(ends);
 	l = mem_alloc(sizeof(*l));
@@ -297,6 +302,7 @@ begin_session(
 		.account_process = role->number,
 		.connection = connection,
 		.account = account,
+		.without = without,
 		.fd = { fds[0], fds[1] },
 		.deadline_ms = clock_mono_ms() + ANSWER_MS,
 	};
@@ -319,7 +325,8 @@ open_queue(
 	    (err = channel_pair(fds)) != H_OK)
 		return err;
 	send_peer(queue, front, PEER_QUEUE_LOGIN, account, connection, fds[0]);
-	tell_front(p, front, connection, account, H_OK, (int[2]){ fds[1], -1 });
+	tell_front(
+	    p, front, connection, account, 0, H_OK, (int[2]){ fds[1], -1 });
 	close(fds[0]);
 	close(fds[1]);
 	return H_OK;
@@ -332,24 +339,24 @@ logged_in(struct process *auth, const struct channel_msg *m)
 	struct wire w = wire_over(m->payload);
 	uint64_t front = wire_u64(&w), account = wire_u64(&w);
 	struct process *r = process_numbered(p, front);
-	uint32_t rights;
+	uint64_t without = wire_u64(&w);
 	enum herr err;
 
-	rights = wire_u32(&w);
 	if (!wire_end(&w) || auth->staff->role->kind != ROLE_AUTH ||
 	    (r != NULL && !process_is_front(r))) {
 		process_misbehaved(auth, "told of a login it cannot know");
 		return;
 	}
 	/* Nobody logs in on port 25, whatever mx has found to say to auth. */
-	if (rights != 0 || (r != NULL && r->staff->role->kind == ROLE_SMTP_MX))
+	if (r != NULL && r->staff->role->kind == ROLE_SMTP_MX)
 		err = H_DENIED;
 	else
 		err = p->daemon->session_role != 0
-		          ? begin_session(p, front, m->id, account)
+		          ? begin_session(p, front, m->id, account, without)
 		          : open_queue(p, front, m->id, account);
 	if (err != H_OK)
-		tell_front(p, front, m->id, account, err, (int[2]){ -1, -1 });
+		tell_front(
+		    p, front, m->id, account, 0, err, (int[2]){ -1, -1 });
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "common/ipc.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/wire.h"
 
 enum {
 	POLL_MS = 15 * 1000, /* also where notices come: one may be lost */
@@ -23,6 +24,7 @@ struct sessions {
 	struct role *role;
 	unsigned count;
 	bool ending;
+	uint64_t without;
 	struct watch *wake;
 	struct timer *poll, *tidy, *linger;
 };
@@ -86,8 +88,10 @@ begin(struct sessions *s, struct channel_msg *m)
 {
 	enum herr err = H_BUSY;
 	char answer;
+	struct wire w = wire_over(m->payload);
 
-	if (m->fd[0] < 0)
+	s->without = wire_u64(&w);
+	if (m->fd[0] < 0 || !wire_end(&w))
 		return;
 	if (!s->ending)
 		err = s->protocol->begin(s, m->id, m->fd[0], m->fd[1]);
@@ -143,6 +147,12 @@ const struct settings *
 sessions_settings(const struct sessions *s)
 {
 	return role_settings(s->role);
+}
+
+uint64_t
+sessions_without(const struct sessions *s)
+{
+	return s->without;
 }
 
 unsigned

@@ -27,6 +27,8 @@ NORETURN void sessions_main(const struct sessions_protocol *);
 struct loop *sessions_loop(struct sessions *);
 const struct settings *sessions_settings(const struct sessions *);
 unsigned sessions_count(const struct sessions *);
+/* Capabilities left out for the account (capability.h), as of its newest session. */
+uint64_t sessions_without(const struct sessions *);
 /* Does somebody wait for changes?  While nobody does, commits elsewhere do not wake this process.  Off at first. */
 void sessions_watch(struct sessions *, bool);
 void sessions_over(struct sessions *, uint64_t id); /* a session has ended; tells the parent */

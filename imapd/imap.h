@@ -115,6 +115,7 @@ struct imap_account {
 	struct loop *loop;
 	struct store *store;
 	uint64_t message_size_limit;
+	uint64_t without; /* capabilities that are not announced */
 	unsigned max_sessions;
 	int64_t prod_again; /* at the limit: those that idle, no sooner than then */
 	void (*over)(void *arg, uint64_t id); /* a session has ended */

@@ -5,7 +5,7 @@
 #ifndef IMAPD_IMAP_CAPABILITY_H
 #define IMAPD_IMAP_CAPABILITY_H
 
-#include "common/buf.h"
+#include "common/capability.h"
 
 /* clang-format off */
 #define IMAP_CAPABILITY_CORE \
@@ -42,11 +42,12 @@
 #define IMAP_CAPABILITY_STARTTLS " STARTTLS"
 #define IMAP_CAPABILITY_NO_AUTH	 " LOGINDISABLED"
 
-/* "CAPABILITY" and what we can; `most` bytes may be in a message. */
+/* "CAPABILITY" and what we can, but for what is left out for the account; `most` bytes may be in a message. */
 static inline void
-imap_put_capability(struct buf *out, uint64_t most)
+imap_put_capability(struct buf *out, uint64_t most, uint64_t without)
 {
-	buf_text(out, "CAPABILITY " IMAP_CAPABILITY_CORE);
+	buf_text(out, "CAPABILITY ");
+	capability_put(out, SPAN(IMAP_CAPABILITY_CORE), " ", without);
 	buf_number(out, most);
 }
 

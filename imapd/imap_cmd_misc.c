@@ -12,8 +12,8 @@ imap_cmd_capability(struct imap_session *s, struct imap_request *r)
 	if (!imap_end(&a))
 		return imap_done(r, IMAP_REPLY_SYNTAX);
 	conn_text(s->conn, "* ");
-	imap_put_capability(
-	    conn_output(s->conn), s->account->message_size_limit);
+	imap_put_capability(conn_output(s->conn),
+	    s->account->message_size_limit, s->account->without);
 	conn_text(s->conn, "\r\n");
 	return imap_done(r, IMAP_REPLY_DONE);
 }

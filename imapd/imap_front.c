@@ -114,7 +114,7 @@ put_capability(struct client *c)
 {
 	struct conn *conn = client_conn(c);
 
-	imap_put_capability(conn_output(conn), message_size_limit(c));
+	imap_put_capability(conn_output(conn), message_size_limit(c), 0);
 	if (front_has_tls(client_front(c)) && !client_is_tls(c))
 		conn_text(conn, IMAP_CAPABILITY_STARTTLS);
 	if (!client_may_login(c))
@@ -418,7 +418,7 @@ logged_in(struct client *c, struct span address, uint64_t account, int queue)
 	(void)queue;
 	buf_text(out, i->tag);
 	buf_text(out, " OK [");
-	imap_put_capability(out, message_size_limit(c));
+	imap_put_capability(out, message_size_limit(c), client_without(c));
 	buf_text(out, "] Logged in\r\n");
 	gone(c); /* nothing of this is needed any more */
 }

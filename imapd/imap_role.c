@@ -47,9 +47,9 @@ open_store(struct sessions *s, const char *folder, uint64_t id)
 static enum herr
 begin(struct sessions *s, uint64_t id, int fd, int ahead)
 {
-	(void)s;
 	(void)
 	    ahead; /* there is none: answers depend on what changed meanwhile */
+	account->without = sessions_without(s);
 	return imap_account_begin(account, id, fd);
 }
 

@@ -167,7 +167,7 @@ succeed(struct auth_login *l, struct span final)
 	}
 	wire_put_u64(&out, p->id);
 	wire_put_u64(&out, l->account.id);
-	wire_put_u32(&out, 0);
+	wire_put_u64(&out, l->account.without);
 	channel_send(p->auth->parent, IPC_LOGIN, l->id, buf_span(&out));
 	buf_clear(&out);
 	wire_put_u64(&out, l->account.id);

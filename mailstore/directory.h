@@ -39,6 +39,7 @@ struct directory_account {
 	uint64_t id;
 	char address[321];
 	uint64_t quota; /* bytes; 0: none.  As last set; what counts stands in the account's store */
+	uint64_t without; /* capabilities that are not announced to it (common/capability.h) */
 	struct directory_credential credential;
 };
 
@@ -73,6 +74,7 @@ enum herr directory_next_id(struct directory *, uint64_t *id) MUST_USE;
 enum herr directory_add_account(struct directory *, struct span canonical, const struct directory_credential *, uint64_t *id) MUST_USE; /* H_EXISTS */
 enum herr directory_set_credential(struct directory *, uint64_t id, const struct directory_credential *) MUST_USE;
 enum herr directory_set_quota(struct directory *, uint64_t id, uint64_t bytes) MUST_USE;
+enum herr directory_set_without(struct directory *, uint64_t id, uint64_t capabilities) MUST_USE;
 enum herr directory_remove_account(struct directory *, uint64_t id) MUST_USE;
 enum herr directory_add_alias(struct directory *, struct span canonical, const struct span *targets, size_t n) MUST_USE; /* replaces; H_EXISTS for an account's address */
 enum herr directory_remove_alias(struct directory *, struct span canonical) MUST_USE;

@@ -4,7 +4,9 @@
 #include "common/log.h"
 #include "common/wire.h"
 
-enum { SCHEMA = 1, ROW_MAX = 64 * 1024, KIND_ACCOUNT = 1, KIND_ALIAS = 2 };
+/* 2: rows of accounts end with the capabilities left out; those of 1, which are
+ * still read, do not. */
+enum { SCHEMA = 2, ROW_MAX = 64 * 1024, KIND_ACCOUNT = 1, KIND_ALIAS = 2 };
 
 static struct span
 account_key(uint64_t id, char key[8])
@@ -88,6 +90,8 @@ directory_read_account(struct span row, struct directory_account *a)
 	take_bytes(
 	    &w, a->credential.server_key, sizeof(a->credential.server_key));
 	address = wire_bytes(&w, DIRECTORY_ADDRESS_MAX);
+	if (!wire_end(&w))
+		a->without = wire_u64(&w);
 	if (!wire_end(&w) || a->id == 0 || address.len == 0 ||
 	    memchr(address.ptr, 0, address.len) != NULL)
 		return false;
@@ -135,6 +139,7 @@ directory_put_account(struct db_txn *t, const struct directory_account *a)
 	put_bytes(&row, c->stored_key, sizeof(c->stored_key));
 	put_bytes(&row, c->server_key, sizeof(c->server_key));
 	wire_put_bytes(&row, span_of(a->address));
+	wire_put_u64(&row, a->without);
 	db_put(t, TREE_ACCOUNT, account_key(a->id, key), buf_span(&row));
 	buf_free(&row);
 }

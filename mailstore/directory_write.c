@@ -98,6 +98,23 @@ directory_set_quota(struct directory *d, uint64_t id, uint64_t bytes)
 	return finish(d, &t, &head, err);
 }
 
+enum herr
+directory_set_without(struct directory *d, uint64_t id, uint64_t capabilities)
+{
+	struct db_txn *t = db_begin(d->db, true);
+	struct directory_account a;
+	struct directory_head head;
+	enum herr err = directory_get_head(t, &head);
+
+	if (err == H_OK && !directory_get_account(t, id, &a))
+		err = not_found(t);
+	if (err == H_OK) {
+		a.without = capabilities;
+		directory_put_account(t, &a);
+	}
+	return finish(d, &t, &head, err);
+}
+
 static void
 delete_account(struct db_txn *t, uint64_t id)
 {

@@ -201,8 +201,9 @@ mbox_header_read(struct mbox_header *h, struct span header, bool keep_length,
 			copied = start + f.whole.len;
 		}
 	}
-	buf_add(&h->kept,
-	    (struct span){ header.ptr + copied, header.len - copied });
+	if (header.len > copied)
+		buf_add(&h->kept,
+		    (struct span){ header.ptr + copied, header.len - copied });
 	m->internal = r.imap && r.internal;
 	m->keywords = buf_span(&h->keywords);
 }

@@ -22,6 +22,7 @@ struct tool {
 	bool password_stdin;
 	const char *quota; /* --quota SIZE, or NULL */
 	const char *mailbox; /* --mailbox NAME, or NULL */
+	uint64_t without, with; /* --without, --with: capabilities */
 	struct place *place; /* the folder outside that the command was given, see tool_place.h */
 };
 

@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/capability.h"
 #include "common/conf_value.h"
 #include "common/file.h"
 #include "common/mem.h"
@@ -186,6 +187,20 @@ tool_account_add(struct tool *t, int count, char **arguments)
 	return TOOL_DONE;
 }
 
+static void
+list_without(uint64_t without, const char *quote, const char *between)
+{
+	const char *before = quote;
+
+	for (unsigned n = 0; capability_name(n) != NULL; n++)
+		if (without >> n & 1) {
+			printf("%s%s", before, capability_name(n));
+			before = between;
+		}
+	if (without != 0)
+		printf("%s", quote);
+}
+
 int
 tool_account_list(struct tool *t, int count, char **arguments)
 {
@@ -205,11 +220,16 @@ tool_account_list(struct tool *t, int count, char **arguments)
 			printf("%s\n  {\"id\": %llu, \"address\": ", between,
 			    (unsigned long long)a.id);
 			tool_json(a.address);
-			printf(
-			    ", \"quota\": %llu}", (unsigned long long)a.quota);
+			printf(", \"quota\": %llu, \"without\": [",
+			    (unsigned long long)a.quota);
+			list_without(a.without, "\"", "\", \"");
+			printf("]}");
 			between = ",";
 		} else {
-			printf("%s\n", a.address);
+			printf("%s%s", a.address,
+			    a.without != 0 ? "\twithout " : "");
+			list_without(a.without, "", " ");
+			putchar('\n');
 		}
 	}
 	if (t->json)
@@ -285,29 +305,46 @@ set_quota(struct tool *t, struct directory *d, uint64_t account, uint64_t bytes)
 	return err == H_OK ? directory_set_quota(d, account, bytes) : err;
 }
 
+/* All that was asked for, or nothing that comes before what failed. */
+static enum herr
+set_all(struct tool *t, struct directory *d, const struct directory_account *a,
+    const uint64_t *quota)
+{
+	uint64_t without = (a->without | t->without) & ~t->with;
+	enum herr err = H_OK;
+
+	if (quota != NULL)
+		err = set_quota(t, d, a->id, *quota);
+	if (err == H_OK && without != a->without)
+		err = directory_set_without(d, a->id, without);
+	return err;
+}
+
 int
 tool_account_set(struct tool *t, int count, char **arguments)
 {
 	struct directory *d;
 	struct directory_account a;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	int status = TOOL_REFUSED;
 
 	(void)count;
-	if (t->quota == NULL) {
-		tool_refuse("what is to be set? --quota SIZE");
+	if (t->quota == NULL && t->without == 0 && t->with == 0) {
+		tool_refuse("what is to be set? --quota SIZE, --without "
+			    "CAPABILITY, --with CAPABILITY");
 		return TOOL_USAGE;
 	}
-	if (!conf_value_size(t->quota, &bytes))
+	if (t->quota != NULL && !conf_value_size(t->quota, &bytes))
 		return tool_refuse(
 		    "\"%s\" is not a size such as 500M or 2G", t->quota);
 	if ((d = tool_directory(t)) == NULL)
 		return TOOL_REFUSED;
 	if (tool_account(d, arguments[0], &a)) {
-		enum herr err = set_quota(t, d, a.id, bytes);
+		enum herr err =
+		    set_all(t, d, &a, t->quota != NULL ? &bytes : NULL);
 
 		status = err == H_OK ? TOOL_DONE
-		                     : tool_refuse("the quota of %s stays: %s",
+		                     : tool_refuse("%s stays as it is: %s",
 					   a.address, herr_text(err));
 	}
 	directory_close(&d);

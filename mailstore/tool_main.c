@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "common/capability.h"
 #include "common/decode.h"
 #include "common/identity.h"
 #include "common/ipc.h"
@@ -43,7 +44,7 @@ static const struct command {
 	{ "account",	"list", "",			0, 0,	 TOOL_STATE, tool_account_list,	   "all accounts" },
 	{ "account",	"password", "ADDRESS [--password-stdin]", 1, 1, TOOL_STATE | TOOL_CHANGE, tool_account_password, "set a password" },
 	{ "account",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_account_remove,  "remove an account; its mail is kept aside for 7 days" },
-	{ "account",	"set", "ADDRESS --quota SIZE",	1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_account_set,	   "limit what an account may hold; 0: no limit" },
+	{ "account",	"set", "ADDRESS [--quota SIZE] [--without CAPABILITY] [--with CAPABILITY]",	1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_account_set,	   "limit what an account may hold (0: no limit); announce a capability to it or not" },
 	{ "alias",	"add", "ADDRESS TARGET...",	2, MANY, TOOL_STATE | TOOL_CHANGE, tool_alias_add,	   "send mail for an address elsewhere" },
 	{ "alias",	"list", "",			0, 0,	 TOOL_STATE, tool_alias_list,	   "all aliases" },
 	{ "alias",	"remove", "ADDRESS",		1, 1,	 TOOL_STATE | TOOL_CHANGE, tool_alias_remove,	   "remove an alias" },
@@ -230,6 +231,25 @@ find(int count, char **words, int *used)
 	return NULL;
 }
 
+/* One more of them, of that name. */
+static bool
+capability(uint64_t *bits)
+{
+	uint64_t bit = capability_bit(span_of(optarg));
+
+	if (bit == 0) {
+		struct buf known = BUF_INIT(SIZE_MAX);
+
+		for (unsigned n = 0; capability_name(n) != NULL; n++)
+			buf_format(&known, " %s", capability_name(n));
+		tool_refuse("\"%s\" cannot be left out; these can:%.*s", optarg,
+		    (int)known.len, known.ptr);
+		buf_free(&known);
+	}
+	*bits |= bit;
+	return bit != 0;
+}
+
 /* Options may stand anywhere.  Returns -1 to go on, or an exit status. */
 static int
 options(int argc, char **argv, struct tool *t, const char **file)
@@ -239,6 +259,8 @@ options(int argc, char **argv, struct tool *t, const char **file)
 		{ "password-stdin", no_argument, NULL, 'p' },
 		{ "quota", required_argument, NULL, 'q' },
 		{ "mailbox", required_argument, NULL, 'm' },
+		{ "without", required_argument, NULL, 'w' },
+		{ "with", required_argument, NULL, 'W' },
 		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' }, { 0 } };
 	int c;
@@ -250,6 +272,14 @@ options(int argc, char **argv, struct tool *t, const char **file)
 		case 'p': t->password_stdin = true; break;
 		case 'q': t->quota = optarg; break;
 		case 'm': t->mailbox = optarg; break;
+		case 'w':
+			if (!capability(&t->without))
+				return TOOL_REFUSED;
+			break;
+		case 'W':
+			if (!capability(&t->with))
+				return TOOL_REFUSED;
+			break;
 		case 'v':
 			printf("hearth %s\n", HEARTH_VERSION);
 			return TOOL_DONE;

@@ -53,6 +53,7 @@ begin(struct sessions *s, uint64_t id, int fd, int ahead)
 	session_id = id;
 	session =
 	    pop3_session_new(sessions_loop(s), fd, ahead, drop, over, NULL);
+	pop3_session_without(session, sessions_without(s));
 	return H_OK;
 }
 

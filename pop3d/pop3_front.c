@@ -66,7 +66,7 @@ cmd_capa(struct client *c, const struct pop3_line *l)
 	client_sasl_names(c, " ", &names);
 	if (front_has_tls(client_front(c)) && !client_is_tls(c))
 		what |= POP3_CAPA_STLS;
-	pop3_capa(client_conn(c), what, buf_span(&names));
+	pop3_capa(client_conn(c), what, buf_span(&names), 0);
 	buf_free(&names);
 	return NEXT;
 }

@@ -3,6 +3,8 @@
  */
 #include "pop3d/pop3_reply.h"
 
+#include "common/capability.h"
+
 #include "common/scan.h"
 
 /* clang-format off */
@@ -82,10 +84,13 @@ pop3_reply_for(enum herr err)
 /* RFC 2449, 6: STLS before login alone; IMPLEMENTATION, which helps those who
  * look for a hole, after it alone. */
 void
-pop3_capa(struct conn *c, unsigned what, struct span sasl)
+pop3_capa(struct conn *c, unsigned what, struct span sasl, uint64_t without)
 {
-	conn_text(c, "+OK\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
-		     "PIPELINING\r\nEXPIRE NEVER\r\n");
+	conn_text(c, "+OK\r\n");
+	capability_put(conn_output(c),
+	    SPAN("TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+		 "PIPELINING\r\nEXPIRE NEVER\r\n"),
+	    "\r\n", without);
 	if (sasl.len > 0) {
 		conn_text(c, "USER\r\nSASL");
 		conn_write(c, sasl);

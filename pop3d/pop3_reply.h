@@ -58,7 +58,7 @@ void pop3_put(struct buf *, enum pop3_reply);
 /* What an error of ours looks like from outside. */
 enum pop3_reply pop3_reply_for(enum herr);
 /* `sasl`: mechanisms, each with a space in front; empty: no passwords are taken here and now. */
-void pop3_capa(struct conn *, unsigned what, struct span sasl);
+void pop3_capa(struct conn *, unsigned what, struct span sasl, uint64_t without);
 /* Those that everybody has heard of before login: RFC 2449, 5 wants them after it too. */
 #define POP3_SASL " PLAIN LOGIN SCRAM-SHA-256"
 

@@ -23,6 +23,7 @@ struct pop3_session {
 	struct timer *again; /* the turn was over before the work was */
 	void (*over)(void *arg);
 	void *arg;
+	uint64_t without; /* capabilities that are not announced */
 	/* The job: one of the next two. */
 	void (*list)(struct pop3_session *,
 	    uint32_t number); /* LIST, UIDL: writes one line */
@@ -178,7 +179,7 @@ static void
 cmd_capa(struct pop3_session *s, const struct args *a)
 {
 	(void)a;
-	pop3_capa(s->conn, POP3_CAPA_SESSION, SPAN(POP3_SASL));
+	pop3_capa(s->conn, POP3_CAPA_SESSION, SPAN(POP3_SASL), s->without);
 }
 
 static void
@@ -398,6 +399,12 @@ event_of(void *arg, struct conn *conn, enum conn_event event)
 	case CONN_ERROR: finish(s); break;
 	case CONN_TLS: break; /* the front's affair */
 	}
+}
+
+void
+pop3_session_without(struct pop3_session *s, uint64_t without)
+{
+	s->without = without;
 }
 
 struct pop3_session *

@@ -37,7 +37,7 @@ connected(void *arg, unsigned events)
 	if (fd < 0)
 		return;
 	buf_text(&greeting, "* PREAUTH [");
-	imap_put_capability(&greeting, account->message_size_limit);
+	imap_put_capability(&greeting, account->message_size_limit, 0);
 	buf_text(&greeting, "] Ready\r\n");
 	if (write(fd, greeting.ptr, greeting.len) < 0 ||
 	    imap_account_begin(account, ++id, fd) != H_OK)

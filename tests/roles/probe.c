@@ -368,7 +368,7 @@ say_verb(int signo, siginfo_t *info, void *context)
 		len = 16 + 1;
 	} else if (verb == IPC_LOGIN) {
 		put_le64(packet + 24, VERB_ACCOUNT);
-		len = 16 + 8 + 8 + 4;
+		len = 16 + 8 + 8 + 8;
 	} else {
 		len = 16;
 	}

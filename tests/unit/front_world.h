@@ -472,6 +472,7 @@ session_with(uint64_t account, enum herr err, int ahead)
 	}
 	wire_put_u8(&b, (uint8_t)err);
 	wire_put_u64(&b, account);
+	wire_put_u64(&b, 0);
 	parent_says_fds(IPC_LOGGED_IN, auth.id, buf_span(&b), fds[0], ahead);
 	buf_free(&b);
 	return fds[1];

@@ -303,7 +303,7 @@ asked(void *arg, struct channel *c, struct channel_msg *m)
 	} else {
 		wire_put_u64(&b, auth_peer);
 		wire_put_u64(&b, account);
-		wire_put_u32(&b, 0);
+		wire_put_u64(&b, 0);
 		channel_send(
 		    role_parent(auth_role), IPC_LOGIN, m->id, buf_span(&b));
 	}

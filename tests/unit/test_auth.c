@@ -32,7 +32,7 @@ test_right(void **state)
 		    (struct span){ by_parent.payload, by_parent.len });
 		assert_int_equal(wire_u64(&w), 77);
 		assert_int_equal(wire_u64(&w), alice);
-		assert_int_equal(wire_u32(&w), 0);
+		assert_int_equal(wire_u64(&w), 0);
 		assert_true(wire_end(&w));
 	}
 	assert_int_equal(auth->nlogins, 0);

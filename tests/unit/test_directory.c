@@ -15,6 +15,8 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/scan.h"
+#include "common/wire.h"
+#include "mailstore/directory_int.h"
 #include "tests/unit/scratch.h"
 
 static char example[] = "example.test", another[] = "other.test";
@@ -113,9 +115,11 @@ test_accounts(void **state)
 	assert_int_equal(
 	    directory_account_by_address(d, SPAN("Bob@example.test"), &a),
 	    H_NOTFOUND);
+	assert_int_equal(directory_set_without(d, bob, 9), H_OK);
 	assert_int_equal(directory_set_quota(d, bob, 12345), H_OK);
 	assert_int_equal(directory_account_by_id(d, bob, &a), H_OK);
 	assert_int_equal(a.quota, 12345);
+	assert_int_equal(a.without, 9);
 
 	id = 0;
 	assert_true(directory_next_account(d, &id, &a));
@@ -515,11 +519,42 @@ test_damaged_copy(void **state)
 	directory_close(&d);
 }
 
+/* Rows of schema 1 lack what a later one has at its end. */
+static void
+test_older_rows(void **state)
+{
+	struct directory_account a;
+	struct buf row = BUF_INIT(1000);
+	size_t old;
+
+	(void)state;
+	wire_put_u64(&row, 7);
+	wire_put_u64(&row, 1000);
+	wire_put_u32(&row, 0);
+	wire_put_bytes(&row, (struct span){ "0123456789abcdef", 16 });
+	for (int i = 0; i < 2; i++)
+		wire_put_bytes(&row, SPAN("0123456789abcdef0123456789abcdef"));
+	wire_put_bytes(&row, SPAN("alice@example.test"));
+	old = row.len;
+	wire_put_u64(&row, 5);
+	assert_true(directory_read_account(buf_span(&row), &a));
+	assert_int_equal(a.without, 5);
+	for (row.len--; row.len > 0; row.len--)
+		assert_int_equal(
+		    directory_read_account(buf_span(&row), &a), row.len == old);
+	row.len = old;
+	assert_true(directory_read_account(buf_span(&row), &a));
+	assert_int_equal(a.without, 0);
+	assert_int_equal(a.quota, 1000);
+	buf_free(&row);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_accounts, setup, teardown),
+		cmocka_unit_test(test_older_rows),
 		cmocka_unit_test_setup_teardown(
 		    test_login_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
