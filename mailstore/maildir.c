@@ -174,7 +174,13 @@ maildir_level(struct buf *utf8, struct span name)
 		/* UTF-8 if it can be, else windows-1252. */
 		decode_charset(&text, SPAN("US-ASCII"), name);
 	}
-	put_clean(utf8, buf_span(&text));
+	/* As IMAP clients will say it: a Macintosh writes letters and marks
+	 * apart. */
+	buf_clear(&dotted);
+	dotted.limit = 4 * text.len;
+	if (!decode_normalize(&dotted, buf_span(&text)) || dotted.bad)
+		buf_clear(&dotted);
+	put_clean(utf8, buf_span(dotted.len > 0 ? &dotted : &text));
 	buf_free(&dotted);
 	buf_free(&text);
 }

@@ -87,6 +87,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		begin();
 	c.fd = imap_harness_session(&harness);
 	c.open = true;
+	if (how & 4)
+		feed(&c, SPAN("s ENABLE IMAP4rev2 QRESYNC\r\n"));
+	if (how & 8)
+		feed(&c, SPAN("s ENABLE UTF8=ACCEPT\r\n"));
 	feed(&c, SPAN("s SELECT INBOX\r\n"));
 	fuzz_pieces(input, how & 3, feed, &c);
 	assert(!c.said.bad);

@@ -3,6 +3,7 @@
 #include "common/scan.h"
 #include "common/utf7.h"
 #include "imapd/imap_fetch.h"
+#include "imapd/imap_name.h"
 #include "imapd/imap_parse.h"
 #include "imapd/imap_pattern.h"
 #include "imapd/imap_set.h"
@@ -50,6 +51,29 @@ read_name(struct span input)
 	buf_free(&name);
 }
 
+/* Said to a client and said by it, a name is the same. */
+static void
+read_wire_name(struct span input, bool utf8)
+{
+	struct buf name = BUF_INIT(4096), wire = BUF_INIT(65536), again = name;
+	struct imap_args a;
+
+	if (imap_name_decode(&name, input, utf8) && name.len > 0 &&
+	    memchr(name.ptr, '\0', name.len) == NULL) {
+		imap_name_put(&wire, buf_span(&name), utf8);
+		a = imap_args_over(&wire);
+		a.utf8 = utf8;
+		a.strict = true;
+		if (name.ptr[name.len - 1] != '/') {
+			assert(imap_name_get(&a, &again) && imap_end(&a));
+			assert(span_same(buf_span(&name), buf_span(&again)));
+		}
+	}
+	buf_free(&name);
+	buf_free(&wire);
+	buf_free(&again);
+}
+
 static void
 read_set(struct span input)
 {
@@ -93,6 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	read_words(input, how);
 	read_name(input);
+	read_wire_name(input, how & 1);
 	read_set(input);
 	read_fetch(input);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "common/decode.h"
 #include "common/decode_table.h"
+#include "common/scan.h"
 
 #define FFFD "\xef\xbf\xbd"
 
@@ -385,6 +386,64 @@ many_marks(void **state)
 	buf_free(&out);
 }
 
+static void
+names_are_normalized(void **state)
+{
+	static const struct {
+		const char *in, *out; /* NULL: no UTF-8 */
+	} cases[] = {
+		{ "", "" },
+		{ "plain & ASCII", "plain & ASCII" },
+		{ "u\xcc\x88", "\u00fc" },
+		{ "\u00fc", "\u00fc" },
+		{ "a\xcc\x81\xcc\xa3", "\u1ea1\xcc\x81" }, /* in order */
+		{ "\u2126", "\u03a9" },                    /* ohm is omega */
+		{ "\ufb01", "\ufb01" }, /* a ligature is not two letters */
+		{ "\xed\xa0\x80", NULL },
+		{ "a\xff", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct buf out = BUF_INIT(100);
+		bool good = decode_normalize(&out, span_of(cases[i].in));
+
+		assert_int_equal(good, cases[i].out != NULL);
+		if (good && !span_is(buf_span(&out), cases[i].out))
+			fail_msg("'%s'", cases[i].in);
+		buf_free(&out);
+	}
+}
+
+static void
+wide_texts_say_their_order(void **state)
+{
+	static const struct {
+		const char *charset;
+		struct span in;
+	} cases[] = {
+		{ "UTF-16", { "\xfe\xff\0a\0\xe4", 6 } },
+		{ "utf-16", { "\xff\xfe"
+			      "a\0\xe4\0",
+				6 } },
+		{ "UTF-16", { "\0a\0\xe4", 4 } },
+		{ "UTF-16LE", { "a\0\xe4\0", 4 } },
+		{ "UTF16BE", { "\0a\0\xe4", 4 } },
+	};
+
+	(void)state;
+	decode_open_charsets();
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct buf out = BUF_INIT(100);
+
+		decode_charset(&out, span_of(cases[i].charset), cases[i].in);
+		assert_true(span_is(buf_span(&out), "a\u00e4"));
+		assert_true(decode_is_wide(span_of(cases[i].charset)));
+		buf_free(&out);
+	}
+	assert_false(decode_is_wide(SPAN("UTF-8")));
+}
+
 int
 main(void)
 {
@@ -398,6 +457,8 @@ main(void)
 		cmocka_unit_test(words_are_decoded),
 		cmocka_unit_test(words_without_end),
 		cmocka_unit_test(texts_are_folded),
+		cmocka_unit_test(names_are_normalized),
+		cmocka_unit_test(wide_texts_say_their_order),
 		cmocka_unit_test(many_marks),
 	};
 

@@ -114,6 +114,7 @@ test_folders(void **state)
 		{ ".&IAo-", "\xe2\x80\x8a", true },
 		{ ".&ICg-", "_", false },
 		{ ".&AIU-x", "_x", false },
+		{ ".Entwu\xcc\x88rfe", "Entw\xc3\xbcrfe", false },
 	};
 
 	(void)state;
