@@ -101,7 +101,10 @@ put_value(
 	case IMAP_ITEM_BODYSTRUCTURE:
 		txn = imap_read(s->account);
 		imap_put_structure(out, store_record(txn, row->message),
-		    row->size, kind == IMAP_ITEM_BODYSTRUCTURE);
+		    row->size,
+		    (kind == IMAP_ITEM_BODYSTRUCTURE ? IMAP_STRUCTURE_EXTENDED
+						     : 0) |
+			(s->rev2 ? IMAP_STRUCTURE_DECODED : 0));
 		break;
 	case IMAP_ITEM_SECTION:
 	case IMAP_ITEM_BINARY:

@@ -6,6 +6,7 @@
 #include "imapd/imap_structure.h"
 
 #include "common/scan.h"
+#include "imapd/imap_param.h"
 #include "imapd/imap_reply.h"
 
 struct open {
@@ -75,22 +76,6 @@ imap_put_envelope(struct buf *out, struct span bytes)
 /* ---- BODY, BODYSTRUCTURE ---- */
 
 static void
-put_params(struct buf *out, struct span list)
-{
-	struct span name, value;
-	bool any = false;
-
-	while (record_list_next(&list, &name, &value)) {
-		buf_byte(out, any ? ' ' : '(');
-		any = true;
-		imap_put_string(out, name);
-		buf_byte(out, ' ');
-		imap_put_string(out, value);
-	}
-	buf_add(out, any ? SPAN(")") : SPAN("NIL"));
-}
-
-static void
 put_languages(struct buf *out, struct span list)
 {
 	struct span name, language;
@@ -106,7 +91,7 @@ put_languages(struct buf *out, struct span list)
 
 /* disposition, language, location */
 static void
-put_extension(struct buf *out, const struct record_part *p)
+put_extension(struct buf *out, const struct record_part *p, unsigned how)
 {
 	buf_byte(out, ' ');
 	if (p->disposition.ptr == NULL) {
@@ -115,7 +100,8 @@ put_extension(struct buf *out, const struct record_part *p)
 		buf_byte(out, '(');
 		imap_put_string(out, p->disposition);
 		buf_byte(out, ' ');
-		put_params(out, p->disposition_params);
+		imap_put_params(
+		    out, p->disposition_params, how & IMAP_STRUCTURE_DECODED);
 		buf_byte(out, ')');
 	}
 	buf_byte(out, ' ');
@@ -132,14 +118,14 @@ or_else(struct span s, struct span otherwise)
 
 /* "(" type SP subtype SP params SP id SP description SP encoding SP octets */
 static void
-put_basic(struct buf *out, const struct record_part *p)
+put_basic(struct buf *out, const struct record_part *p, unsigned how)
 {
 	buf_byte(out, '(');
 	imap_put_string(out, or_else(p->type, SPAN("TEXT")));
 	buf_byte(out, ' ');
 	imap_put_string(out, or_else(p->subtype, SPAN("PLAIN")));
 	buf_byte(out, ' ');
-	put_params(out, p->params);
+	imap_put_params(out, p->params, how & IMAP_STRUCTURE_DECODED);
 	buf_byte(out, ' ');
 	imap_put_nstring(out, p->id);
 	buf_byte(out, ' ');
@@ -159,23 +145,23 @@ put_lines(struct buf *out, const struct record_part *p)
 
 /* What stands behind the numbers of a part that is no multipart. */
 static void
-end_single(struct buf *out, const struct record_part *p, bool extended)
+end_single(struct buf *out, const struct record_part *p, unsigned how)
 {
-	if (extended) {
+	if (how & IMAP_STRUCTURE_EXTENDED) {
 		buf_byte(out, ' ');
 		imap_put_nstring(out, p->md5);
-		put_extension(out, p);
+		put_extension(out, p, how);
 	}
 	buf_byte(out, ')');
 }
 
 static void
-put_leaf(struct buf *out, const struct record_part *p, bool extended)
+put_leaf(struct buf *out, const struct record_part *p, unsigned how)
 {
-	put_basic(out, p);
+	put_basic(out, p, how);
 	if (p->type.ptr == NULL || span_is(p->type, "TEXT"))
 		put_lines(out, p);
-	end_single(out, p, extended);
+	end_single(out, p, how);
 }
 
 static bool
@@ -190,20 +176,21 @@ is_message(const struct record_part *p)
  * (RFC 9051, 9: media-message); a part that has none, or whose message nobody
  * looked into since it is encoded, is shown as what it is, bytes. */
 static void
-put_childless(struct buf *out, const struct record_part *p, bool extended)
+put_childless(struct buf *out, const struct record_part *p, unsigned how)
 {
 	static const struct record_part empty;
 	struct record_part shown = *p;
 
 	if (p->kind == RECORD_MULTIPART) {
 		buf_byte(out, '(');
-		put_leaf(out, &empty, extended);
+		put_leaf(out, &empty, how);
 		buf_byte(out, ' ');
 		imap_put_string(out, or_else(p->subtype, SPAN("MIXED")));
-		if (extended) {
+		if (how & IMAP_STRUCTURE_EXTENDED) {
 			buf_byte(out, ' ');
-			put_params(out, p->params);
-			put_extension(out, p);
+			imap_put_params(
+			    out, p->params, how & IMAP_STRUCTURE_DECODED);
+			put_extension(out, p, how);
 		}
 		buf_byte(out, ')');
 		return;
@@ -212,11 +199,11 @@ put_childless(struct buf *out, const struct record_part *p, bool extended)
 		shown.type = SPAN("APPLICATION");
 		shown.subtype = SPAN("OCTET-STREAM");
 	}
-	put_leaf(out, &shown, extended);
+	put_leaf(out, &shown, how);
 }
 
 static void
-close_part(struct buf *out, const struct open *o, bool extended)
+close_part(struct buf *out, const struct open *o, unsigned how)
 {
 	static const struct record_part empty;
 	const struct record_part *p = &o->part;
@@ -226,40 +213,40 @@ close_part(struct buf *out, const struct open *o, bool extended)
 			put_envelope(out, &empty);
 			buf_byte(out, ' ');
 		}
-		put_leaf(out, &empty, extended);
+		put_leaf(out, &empty, how);
 	}
 	if (p->kind == RECORD_MESSAGE) {
 		put_lines(out, p);
-		end_single(out, p, extended);
+		end_single(out, p, how);
 		return;
 	}
 	buf_byte(out, ' ');
 	imap_put_string(out, or_else(p->subtype, SPAN("MIXED")));
-	if (extended) {
+	if (how & IMAP_STRUCTURE_EXTENDED) {
 		buf_byte(out, ' ');
-		put_params(out, p->params);
-		put_extension(out, p);
+		imap_put_params(out, p->params, how & IMAP_STRUCTURE_DECODED);
+		put_extension(out, p, how);
 	}
 	buf_byte(out, ')');
 }
 
 /* Leaves the parts that do not hold the entry with that index. */
 static void
-leave(struct buf *out, struct stack *s, unsigned index, bool extended)
+leave(struct buf *out, struct stack *s, unsigned index, unsigned how)
 {
 	while (s->len > 0) {
 		const struct open *o = &s->open[s->len - 1];
 
 		if (index <= o->part.index + o->part.descendants)
 			return;
-		close_part(out, o, extended);
+		close_part(out, o, how);
 		s->len--;
 	}
 }
 
 void
 imap_put_structure(
-    struct buf *out, struct span bytes, uint64_t size, bool extended)
+    struct buf *out, struct span bytes, uint64_t size, unsigned how)
 {
 	struct record_cursor at = { 0 };
 	struct record_part p;
@@ -271,7 +258,7 @@ imap_put_structure(
 	if (!record_open(bytes, &r))
 		r = (struct record){ 0 };
 	while (r.parts > 0 && record_next(&r, &at, &p)) {
-		leave(out, &s, p.index, extended);
+		leave(out, &s, p.index, how);
 		if (s.len == 0 && any)
 			break; /* a second root: damage */
 		any = true;
@@ -289,20 +276,20 @@ imap_put_structure(
 		}
 		if (p.kind == RECORD_LEAF || p.descendants == 0 ||
 		    s.len == COUNT_OF(s.open)) {
-			put_childless(out, &p, extended);
+			put_childless(out, &p, how);
 			continue;
 		}
 		if (p.kind == RECORD_MESSAGE) {
-			put_basic(out, &p);
+			put_basic(out, &p, how);
 			buf_byte(out, ' ');
 		} else {
 			buf_byte(out, '(');
 		}
 		s.open[s.len++] = (struct open){ .part = p };
 	}
-	leave(out, &s, UINT32_MAX, extended);
+	leave(out, &s, UINT32_MAX, how);
 	if (!any) {
 		p = (struct record_part){ .body_len = size };
-		put_leaf(out, &p, extended);
+		put_leaf(out, &p, how);
 	}
 }

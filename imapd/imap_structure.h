@@ -4,8 +4,13 @@
 
 #include "common/record.h"
 
+enum imap_structure {
+	IMAP_STRUCTURE_EXTENDED = 1 << 0, /* BODYSTRUCTURE */
+	IMAP_STRUCTURE_DECODED = 1 << 1,  /* IMAP4rev2: see imap_param.h */
+};
+
 /* `record` as the store has it; what cannot be read is shown as a message without fields, one text part of `size` bytes. */
 void imap_put_envelope(struct buf *, struct span record);
-void imap_put_structure(struct buf *, struct span record, uint64_t size, bool extended);
+void imap_put_structure(struct buf *, struct span record, uint64_t size, unsigned how /* enum imap_structure */);
 
 #endif

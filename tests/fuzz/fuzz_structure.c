@@ -49,7 +49,8 @@ write_structure(struct span record, uint64_t size)
 	buf_byte(&answer, ' ');
 	imap_put_structure(&answer, record, size, false);
 	buf_byte(&answer, ' ');
-	imap_put_structure(&answer, record, size, true);
+	imap_put_structure(&answer, record, size,
+	    IMAP_STRUCTURE_EXTENDED | IMAP_STRUCTURE_DECODED);
 	assert(!answer.bad);
 	check_answer(buf_span(&answer));
 	buf_free(&answer);
