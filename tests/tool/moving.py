@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from appliance import DOMAIN, TOOL, Appliance, message  # noqa: E402
+from generator import Generator  # noqa: E402
 
 ALICE, BOB = f"alice@{DOMAIN}", f"bob@{DOMAIN}"
 FROM = b"From x@far.example Sun Nov 22 20:53:10 2026\n"
@@ -399,6 +400,47 @@ def exported(case, a):
                     subprocess.run(["umount", small], check=True)
 
 
+# ---- every byte ----
+
+def unexported(folder):
+    """the messages of an exported Maildir, as they are in the store"""
+    for name in os.listdir(folder + "/cur"):
+        with open(f"{folder}/cur/{name}", "rb") as f:
+            data = f.read()
+        yield data if ",R:2," in name else data.replace(b"\n", b"\r\n")
+
+
+def every_byte(case):
+    seed = random.randrange(1 << 30)
+    rnd = random.Random(seed)
+    with case(f"import: every byte of 10,000 generated messages and 2,000 that are noise (seed {seed})"):
+        with Appliance(start=False) as a:
+            mails = [Generator(seed + i, wire=True).message() for i in range(10000)]
+            for i, m in enumerate(mails):
+                put(f"{a.folder}/in/cur/{i}:2,", m if i % 2 else m.replace(b"\r\n", b"\n"))
+            # (with CRLF ends as many wires have them; what else is in it is kept, but for bare LF)
+            noise = [bytes(rnd.choices(range(256), k=rnd.randrange(1, 3000))).replace(b"\n", rnd.choice((b"\r\n", b"x"))) for _ in range(2000)]
+            for i, m in enumerate(noise):
+                put(f"{a.folder}/in/.noise/cur/{i}:2,", m)
+            # (quotes are taken away in bodies alone: ">From " in a header may be UUCP's; the empty line behind
+            # a message that is a header without end would be that end)
+            quotable = [m for m in mails if re.search(rb"(?m)^\r\n", m) and not re.search(rb"(?m)^>*From ", m.split(b"\r\n\r\n")[0])]
+            with open(a.folder + "/mbox", "wb") as f:
+                for m in quotable:
+                    f.write(FROM + re.sub(rb"(?m)^(>*From )", rb">\1", m.replace(b"\r\n", b"\n")) + b"\n")
+            give(a, a.folder + "/in")
+            os.chmod(a.folder + "/mbox", 0o644)
+            assert counts(imported(a, a.folder + "/in")) == (12000, 0)
+            assert counts(imported(a, "--mailbox", "mbox", a.folder + "/mbox")) == (len(quotable), 0)
+            a.tool("export", ALICE, a.folder + "/out")
+            own = re.compile(rb"(?im)^(Status|X-Status|X-Keywords|X-UID|Content-Length):")
+            assert not any(own.search(m.split(b"\r\n\r\n")[0]) for m in mails)
+            for folder, want in (("", mails), ("/.noise", noise), ("/.mbox", quotable)):
+                got = sorted(unexported(a.folder + "/out" + folder))
+                assert got == sorted(want), (seed, folder, next((x, y) for x, y in zip(got, sorted(want)) if x != y))
+            assert a.tool("verify").stdout.endswith("0 faults\n")
+
+
 def moving(results):
     case = results.case
     with Appliance() as a:
@@ -411,4 +453,5 @@ def moving(results):
     with Appliance() as a:
         exported(case, a)
         assert a.tool("verify").stdout.endswith("0 faults\n")
+    every_byte(case)
     interrupted(case)
