@@ -171,3 +171,29 @@ meta_look(const char *path, struct meta_facts *facts)
 	log_end(&l);
 	return err;
 }
+
+unsigned
+meta_states(int fd, struct meta_state states[2])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned char m[META_LEN];
+
+		if (pread(fd, m, META_LEN, (off_t)i * META_PAGE) != META_LEN ||
+		    head_fault(m, i) != NULL || state_fault(m) != NULL)
+			continue;
+		states[n++] = (struct meta_state){
+			.transaction = le64(m + AT_TRANSACTION),
+			.free_root = le64(m + AT_FREE_TREE + TREE_ROOT),
+			.main_root = le64(m + AT_MAIN_TREE + TREE_ROOT),
+		};
+	}
+	if (n == 2 && states[1].transaction > states[0].transaction) {
+		struct meta_state older = states[0];
+
+		states[0] = states[1];
+		states[1] = older;
+	}
+	return n;
+}

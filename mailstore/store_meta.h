@@ -25,4 +25,10 @@ struct meta_facts {
 /* H_NOTFOUND (no file), H_CORRUPT (logged), H_IO. */
 enum herr meta_look(const char *data_path, struct meta_facts *) MUST_USE;
 
+/* Of a file that nobody writes: what the two pages say, the newer first; how many of them can be believed. */
+struct meta_state {
+	uint64_t transaction, free_root, main_root; /* roots: UINT64_MAX for an empty tree */
+};
+unsigned meta_states(int fd, struct meta_state states[2]);
+
 #endif
