@@ -367,9 +367,10 @@ db_publish(struct db *db, int fd)
 	env_in_use(true);
 	rc = mdb_env_copyfd2(db->env, fd, MDB_CP_COMPACT);
 	env_in_use(false);
-	if (rc != 0)
+	/* Of a full disk the caller can say which one. */
+	if (rc != 0 && rc != ENOSPC && rc != EDQUOT && rc != EFBIG)
 		env_say(db, "publish", rc);
-	return env_error(db, rc);
+	return rc == EFBIG ? H_FULL : env_error(db, rc);
 }
 
 void
