@@ -24,7 +24,8 @@ read_file(void *arg, uint64_t at, char *bytes, size_t len)
 		len = left;
 	if (len > f->step)
 		len = f->step;
-	memcpy(bytes, f->bytes.ptr + at, len);
+	if (len > 0)
+		memcpy(bytes, f->bytes.ptr + at, len);
 	return len;
 }
 
