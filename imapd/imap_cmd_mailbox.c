@@ -14,6 +14,8 @@ enum { ROWS = 32 }; /* messages between two looks at the clock */
 
 struct names {
 	struct buf name, to; /* UTF-8 */
+	struct span
+	    said; /* how the client wrote the new name, if it is another */
 	enum store_role role;
 	bool impossible; /* a use that no mailbox can have */
 	uint32_t deleted;
@@ -70,10 +72,10 @@ parse(struct imap_session *s, struct imap_request *r, unsigned count,
 	r->apply = apply;
 	n->name = n->to = BUF_INIT(STORE_NAME_MAX);
 	imap_sp(&a);
-	good = imap_name_get(&a, &n->name);
+	good = imap_name_get_said(&a, &n->name, &n->said);
 	if (count == 2) {
 		imap_sp(&a);
-		good &= imap_name_get(&a, &n->to);
+		good &= imap_name_get_said(&a, &n->to, &n->said);
 	} else if (apply == create) {
 		parse_uses(&a, n);
 	}
@@ -95,6 +97,23 @@ answer(struct imap_request *r, struct store_txn *txn, enum herr err)
 	return err == H_OK ? H_OK : imap_refuse(r, imap_reply_for(err));
 }
 
+/* RFC 9051, 6.3.4: a name that had to be normalized is told. */
+static enum imap_step
+named(struct imap_session *s, struct imap_request *r)
+{
+	struct names *n = r->state;
+	struct span name = buf_span(n->to.len > 0 ? &n->to : &n->name);
+	struct imap_list_line line = {
+		.name = name, .said = n->said, .extended = true, .utf8 = true
+	};
+	struct store_mailbox mb;
+
+	if (s->rev2 && n->said.len > 0 &&
+	    store_find_mailbox(imap_read(s->account), name, &mb) == H_OK)
+		imap_put_list(conn_output(s->conn), &line, &mb);
+	return imap_done(r, IMAP_REPLY_DONE);
+}
+
 static enum herr
 create(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 {
@@ -112,6 +131,7 @@ create(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 enum imap_step
 imap_cmd_create(struct imap_session *s, struct imap_request *r)
 {
+	r->run = named;
 	return parse(s, r, 1, create);
 }
 
@@ -191,6 +211,7 @@ rename_it(struct imap_session *s, struct imap_request *r, struct store_txn *txn)
 enum imap_step
 imap_cmd_rename(struct imap_session *s, struct imap_request *r)
 {
+	r->run = named;
 	return parse(s, r, 2, rename_it);
 }
 

@@ -274,7 +274,7 @@ joins(struct imap_session *s, const struct imap_request *last)
 		    (traits & IMAP_USES_SEQ))
 			return false;
 		if ((r->command->traits & IMAP_TELLS) &&
-		    (traits & IMAP_BREAKS_SEQ))
+		    (traits & (IMAP_BREAKS_SEQ | IMAP_LEAVES)))
 			return false;
 	}
 	return true;
