@@ -50,9 +50,6 @@ drop_request(struct imap_session *s)
 	buf_free(&r->text);
 	buf_free(&r->code);
 	mem_free(&r);
-	/* It waited for this one: imap_batch.c. */
-	if (s->queue != NULL && s->queue->phase == IMAP_PHASE_WRITE)
-		imap_want_write(s);
 }
 
 static struct imap_request *
@@ -221,9 +218,13 @@ forward_request(struct imap_session *s, struct imap_request *r)
 
 	if (r->phase == IMAP_PHASE_TELL) {
 		step = tell(s, r);
-		if (step == IMAP_DONE)
+		if (step == IMAP_DONE) {
 			drop_request(s);
-		else if (step == IMAP_AGAIN)
+			/* It may have waited for this one: imap_batch.c. */
+			if (s->queue != NULL &&
+			    s->queue->phase == IMAP_PHASE_WRITE)
+				imap_want_write(s);
+		} else if (step == IMAP_AGAIN)
 			imap_ready(s);
 		return step == IMAP_DONE;
 	}
