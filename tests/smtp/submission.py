@@ -49,7 +49,7 @@ def run(results):
                 assert not [x for x in t.ehlo() if x.startswith("AUTH")]
                 t.cmd(f"AUTH PLAIN {PLAIN}", 538, "5.7.11")
                 t.starttls()
-                assert "AUTH PLAIN LOGIN" in t.ehlo()
+                assert "AUTH PLAIN LOGIN SCRAM-SHA-256" in t.ehlo()
                 t.cmd(f"AUTH PLAIN {PLAIN}", 235)
 
 
