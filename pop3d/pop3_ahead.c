@@ -21,6 +21,8 @@ struct pop3_ahead {
 	void *arg;
 	char word[WORD_LEN];
 	bool in_row;
+	bool alone;    /* nothing came behind the last one: who asks several at
+	                  once does not wait for each */
 	uint32_t last; /* that the client has got, as far as we know */
 	uint32_t next; /* to be laid out */
 	uint32_t left; /* laid out, and not yet known to be used */
@@ -90,10 +92,15 @@ pop3_ahead_free(struct pop3_ahead **ap)
 void
 pop3_ahead_came(struct pop3_ahead *a, struct span word, uint32_t number)
 {
+	bool alone;
+
 	if (a == NULL)
 		return;
+	alone = conn_input(a->session).len == 0;
 	a->in_row = number != 0 && word.len == WORD_LEN && a->last != 0 &&
-	            number > a->last && number <= a->last + a->left + 1;
+	            number > a->last && number <= a->last + a->left + 1 &&
+	            alone && a->alone;
+	a->alone = alone;
 	if (number != 0 && word.len == WORD_LEN)
 		memcpy(a->word, word.ptr, WORD_LEN);
 	a->last = number;

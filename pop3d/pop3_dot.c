@@ -1,6 +1,10 @@
 /* RFC 1939, 3 (multi-line responses) and 7 (TOP). */
 #include "pop3d/pop3_dot.h"
 
+enum {
+	RUN_MAX = 1024, /* looked at together: lines of more go one by one */
+};
+
 void
 pop3_dot_begin(struct pop3_dot *d)
 {
@@ -53,13 +57,41 @@ put_end(struct pop3_dot *d, struct buf *out)
 	d->column = 0;
 }
 
+/* How much of `in`, which begins a line, are lines that go out as they are:
+ * they end in CRLF, none begins with a dot, there is no NUL. */
+static size_t
+as_it_is(struct span in)
+{
+	const char *end = in.ptr + (in.len < RUN_MAX ? in.len : RUN_MAX);
+	const char *at = in.ptr;
+
+	while (at < end && *at != '.') {
+		const char *lf = memchr(at, '\n', (size_t)(end - at));
+
+		if (lf == NULL || lf == at || lf[-1] != '\r')
+			break;
+		at = lf + 1;
+	}
+	return memchr(in.ptr, '\0', (size_t)(at - in.ptr)) == NULL
+	           ? (size_t)(at - in.ptr)
+	           : 0;
+}
+
 bool
 pop3_dot_feed(struct pop3_dot *d, struct span in, struct buf *out)
 {
 	while (in.len > 0 && !d->enough) {
-		const char *lf = memchr(in.ptr, '\n', in.len);
-		size_t len = lf != NULL ? (size_t)(lf - in.ptr) : in.len;
+		const char *lf;
+		size_t len = d->column == 0 && !d->top ? as_it_is(in) : 0;
 
+		if (len > 0) {
+			buf_add(out, (struct span){ in.ptr, len });
+			in.ptr += len;
+			in.len -= len;
+			continue;
+		}
+		lf = memchr(in.ptr, '\n', in.len);
+		len = lf != NULL ? (size_t)(lf - in.ptr) : in.len;
 		put_bytes(d, in.ptr, len, out);
 		if (lf != NULL) {
 			put_end(d, out);

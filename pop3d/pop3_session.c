@@ -224,21 +224,21 @@ run_line(struct pop3_session *s, struct span line)
 {
 	struct pop3_line l = pop3_line(line);
 	struct args a = { 0 };
-	uint32_t came = 0;
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		const struct command *c = &commands[i];
+		bool good;
 
 		if (!span_is_nocase(l.word, c->word))
 			continue;
-		if (!pop3_numbers(l.rest, a.number, c->most, &a.count) ||
-		    a.count < c->least)
-			bad_line(s, POP3_SYNTAX);
-		else {
+		good = pop3_numbers(l.rest, a.number, c->most, &a.count) &&
+		       a.count >= c->least;
+		pop3_ahead_came(s->ahead, l.word,
+		    good && c->run == cmd_retr ? a.number[0] : 0);
+		if (good)
 			c->run(s, &a);
-			came = c->run == cmd_retr ? a.number[0] : 0;
-		}
-		pop3_ahead_came(s->ahead, l.word, came);
+		else
+			bad_line(s, POP3_SYNTAX);
 		return;
 	}
 	pop3_ahead_came(s->ahead, l.word, 0);
