@@ -259,6 +259,23 @@ enum herr store_renew_from(struct store *, struct store *present, uint64_t *mess
 /* Brings a mailbox of a copy into the account, all at once: under its name, or as "NAME (restored DAY)" if that is taken.  H_NOTFOUND, H_QUOTA, H_FULL, H_LIMIT. */
 enum herr store_bring_back(struct store *, struct store *copy, struct span name, struct span day, char as[STORE_NAME_MAX + 1], uint64_t *messages) MUST_USE;
 
+/* ---- repair ---- */
+
+/* A store with nothing in it, not even INBOX, for store_repair() to fill. */
+enum herr store_create_empty(const char *folder, uint64_t account) MUST_USE;
+/*
+ * Fills it with all that can be read of a damaged one's file; what can be
+ * computed is computed anew.  What is readable of messages that are not whole
+ * goes to `aside`, as an mbox.  `tell` gets a line for everything that is not as
+ * it was.
+ */
+struct store_repaired {
+	uint64_t messages; /* in mailboxes */
+	uint64_t found;	   /* of these: that no mailbox had; in "Recovered" */
+	uint64_t aside;	   /* not whole */
+};
+enum herr store_repair(struct store *empty, int damaged, int aside, void (*tell)(void *arg, const char *text), void *arg, struct store_repaired *) MUST_USE;
+
 /* ---- verification ---- */
 
 /* Reads everything: digests, checksums, records against a new computation, counts, sets, reference counts, log.  `found` is called for each fault; returns their number (or an error in *err). */

@@ -14,7 +14,6 @@ enum {
 	CODEC_PLAIN = 1,
 	CODEC_LZ4 = 2,
 
-	KEY_LEN = 12,
 	FEED = 128 * 1024, /* between looks at what is held */
 	PIECES_MAX = 16,
 	/* Three rows of that many bytes fill a page to the last: (4,096 - 16) /
@@ -207,8 +206,8 @@ body_need(const struct body *b)
 	       (uint64_t)(b->nblocks + 1) * (SMALL_ROWS_MAX + 1) * ROW_COST;
 }
 
-static void
-body_key(uint8_t key[KEY_LEN], uint64_t id, uint64_t block, unsigned piece)
+void
+body_key(uint8_t key[BODY_KEY_LEN], uint64_t id, uint64_t block, unsigned piece)
 {
 	put_be64(key, id);
 	put_be32(key + 8, (uint32_t)(block * PIECES_MAX + piece));
@@ -251,7 +250,8 @@ block_put(const struct block *block, struct db_txn *t, unsigned tree,
 {
 	size_t lens[1 + SMALL_ROWS_MAX], at = 0;
 	unsigned n = cut(block->len + BODY_HEAD, lens);
-	uint8_t key[KEY_LEN], head[BODY_HEAD] = { block->codec, (uint8_t)n };
+	uint8_t key[BODY_KEY_LEN],
+	    head[BODY_HEAD] = { block->codec, (uint8_t)n };
 
 	put_le16(head + 2, (uint16_t)block->plain);
 	for (unsigned i = 0; i < n; i++) {
@@ -263,7 +263,7 @@ block_put(const struct block *block, struct db_txn *t, unsigned tree,
 
 		body_key(key, id, number, i);
 		db_put_pieces(t, tree,
-		    (struct span){ (const char *)key, KEY_LEN }, pieces, 2,
+		    (struct span){ (const char *)key, BODY_KEY_LEN }, pieces, 2,
 		    last);
 		at += pieces[1].len;
 	}
@@ -299,9 +299,9 @@ gather(struct db_txn *t, unsigned tree, uint64_t id, uint64_t block,
     struct span first, struct body_reader *r, struct span *stored)
 {
 	unsigned pieces = (uint8_t)first.ptr[1];
-	uint8_t key[KEY_LEN];
+	uint8_t key[BODY_KEY_LEN];
 	size_t len = first.len;
-	struct span piece, k = { (const char *)key, KEY_LEN };
+	struct span piece, k = { (const char *)key, BODY_KEY_LEN };
 
 	*stored = first;
 	if (pieces == 1)
@@ -358,13 +358,19 @@ unpack(
 		   BODY_BLOCK) == (int)len;
 }
 
+bool
+body_unpack(struct span stored, struct body_reader *r, struct span *plain)
+{
+	return stored.len > BODY_HEAD && unpack(stored, SIZE_MAX, r, plain);
+}
+
 /* A block, or (want below BODY_BLOCK) at least that much of its beginning. */
 static bool
 block_get(struct db_txn *t, unsigned tree, uint64_t id, uint64_t block,
     size_t want, struct body_reader *r, struct span *plain)
 {
-	uint8_t key[KEY_LEN];
-	struct span k = { (const char *)key, KEY_LEN }, first, stored;
+	uint8_t key[BODY_KEY_LEN];
+	struct span k = { (const char *)key, BODY_KEY_LEN }, first, stored;
 
 	if (r->good && r->id == id && r->block == block) {
 		*plain = (struct span){ r->plain, r->len };
@@ -421,22 +427,23 @@ bool
 body_delete(struct db_txn *t, unsigned tree, uint64_t id, uint64_t most,
     uint64_t *deleted)
 {
-	uint8_t key[KEY_LEN], at[KEY_LEN];
+	uint8_t key[BODY_KEY_LEN], at[BODY_KEY_LEN];
 	struct db_cursor *c = db_cursor(t, tree);
 	uint64_t before = *deleted;
 	bool left = false;
 
 	body_key(key, id, 0, 0);
-	while (db_seek(c, (struct span){ (const char *)key, KEY_LEN })) {
-		if (db_key(c).len != KEY_LEN || be64(db_key(c).ptr) != id)
+	while (db_seek(c, (struct span){ (const char *)key, BODY_KEY_LEN })) {
+		if (db_key(c).len != BODY_KEY_LEN || be64(db_key(c).ptr) != id)
 			break;
 		if (*deleted - before >= most) {
 			left = true;
 			break;
 		}
 		*deleted += db_value(c).len + ROW_COST;
-		memcpy(at, db_key(c).ptr, KEY_LEN);
-		db_delete(t, tree, (struct span){ (const char *)at, KEY_LEN });
+		memcpy(at, db_key(c).ptr, BODY_KEY_LEN);
+		db_delete(
+		    t, tree, (struct span){ (const char *)at, BODY_KEY_LEN });
 	}
 	db_cursor_close(&c);
 	return left;
@@ -446,7 +453,7 @@ bool
 body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as,
     unsigned tree, uint32_t *at, uint64_t most, uint64_t *copied)
 {
-	uint8_t key[KEY_LEN], new_key[KEY_LEN];
+	uint8_t key[BODY_KEY_LEN], new_key[BODY_KEY_LEN];
 	struct db_cursor *c = db_cursor(from, tree);
 	uint64_t before = *copied;
 	bool left = false;
@@ -455,8 +462,8 @@ body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as,
 	put_be32(key + 8, *at);
 	put_be64(new_key, as);
 	for (bool more =
-		 db_seek(c, (struct span){ (const char *)key, KEY_LEN });
-	     more && db_key(c).len == KEY_LEN && be64(db_key(c).ptr) == id;
+		 db_seek(c, (struct span){ (const char *)key, BODY_KEY_LEN });
+	     more && db_key(c).len == BODY_KEY_LEN && be64(db_key(c).ptr) == id;
 	     more = db_next(c)) {
 		*at = be32(db_key(c).ptr + 8);
 		if (*copied - before >= most) {
@@ -465,7 +472,7 @@ body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as,
 		}
 		put_be32(new_key + 8, *at);
 		db_put(to, tree,
-		    (struct span){ (const char *)new_key, KEY_LEN },
+		    (struct span){ (const char *)new_key, BODY_KEY_LEN },
 		    db_value(c));
 		*copied += db_value(c).len + ROW_COST;
 	}

@@ -23,6 +23,7 @@ enum {
 	/* Four pages exactly, when nothing can be gained by compressing. */
 	BODY_BLOCK = 4 * DB_PAGE - DB_PAGE_HEAD - DB_CHECK - BODY_HEAD,
 	BODY_PIECE = 1024 * 1024, /* of stored bytes in memory */
+	BODY_KEY_LEN = 12,
 	BODY_DIGEST_LEN = 16, /* XXH3-128 of the message, canonical (big endian) */
 };
 /* No message is longer: the key's block number ends there. */
@@ -81,5 +82,11 @@ bool body_head(struct db_txn *, unsigned tree, uint64_t id, size_t want, struct 
 bool body_copy(struct db_txn *from, uint64_t id, struct db_txn *to, uint64_t as, unsigned tree, uint32_t *at, uint64_t most, uint64_t *copied);
 /* Deletes rows of this message, at most about `most` bytes of them; true if some are left.  `deleted` gets the bytes added. */
 bool body_delete(struct db_txn *, unsigned tree, uint64_t id, uint64_t most, uint64_t *deleted);
+
+/* ---- rows, for who has them from elsewhere ---- */
+
+void body_key(uint8_t key[BODY_KEY_LEN], uint64_t id, uint64_t block, unsigned piece);
+/* Pieces of a block, put together, to what was written.  (Their number is the second byte of the first.) */
+bool body_unpack(struct span stored, struct body_reader *, struct span *plain);
 
 #endif

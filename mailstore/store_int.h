@@ -201,6 +201,9 @@ void notify_open(struct store *);
 void notify_close(struct store *);
 void notify_wake(struct store *);
 
+/* ---- store_open.c ---- */
+extern const struct db_shape store_shape;
+
 /* ---- store_tidy.c ---- */
 /* One slice of what a crash left and what is gone; true if more is left. */
 bool tidy_slice(struct store *);

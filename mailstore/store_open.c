@@ -8,7 +8,7 @@
 #include "mailstore/store_int.h"
 
 /* In the order of enum store_tree. */
-static const struct db_shape shape = {
+const struct db_shape store_shape = {
 	.what = "account",
 	.trees = { "body", "message", "mailbox", "log", "import" },
 	.reserve = 2 * 1024 * 1024,
@@ -113,17 +113,25 @@ has_inbox(struct store *st)
 }
 
 enum herr
-store_create(const char *folder, uint64_t account)
+store_create_empty(const char *folder, uint64_t account)
 {
-	struct store *st = NULL;
 	struct db *db = NULL;
 	enum herr err;
 
 	if ((err = db_create(folder)) != H_OK ||
-	    (err = db_open(&db, folder, &shape)) != H_OK)
+	    (err = db_open(&db, folder, &store_shape)) != H_OK)
 		return err;
 	err = put_account(db, account);
 	db_close(&db);
+	return err;
+}
+
+enum herr
+store_create(const char *folder, uint64_t account)
+{
+	struct store *st = NULL;
+	enum herr err = store_create_empty(folder, account);
+
 	/* A making that was cut short goes on where it ended. */
 	if (err != H_OK && err != H_EXISTS)
 		return err;
@@ -202,7 +210,7 @@ store_open(struct store **out, const char *folder)
 
 	st->wake = st->inotify = -1;
 	st->folder = mem_string(span_of(folder));
-	err = db_open(&st->db, folder, &shape);
+	err = db_open(&st->db, folder, &store_shape);
 	if (err == H_OK)
 		err = check_version(st);
 	*out = st;
@@ -225,7 +233,7 @@ store_open_copy(struct store **out, const char *file)
 
 	st->wake = st->inotify = -1;
 	st->folder = mem_string(span_of(file));
-	if ((err = db_open_published(&st->db, file, &shape)) == H_OK) {
+	if ((err = db_open_published(&st->db, file, &store_shape)) == H_OK) {
 		t = db_begin(st->db, false);
 		err = look(t, &row);
 		db_abort(&t);

@@ -62,7 +62,7 @@ tool_command tool_account_add, tool_account_list, tool_account_password, tool_ac
 tool_command tool_alias_add, tool_alias_list, tool_alias_remove;
 tool_command tool_check_config, tool_run, tool_status;
 tool_command tool_queue_list, tool_queue_show, tool_verify;
-tool_command tool_backup, tool_restore;
+tool_command tool_backup, tool_restore, tool_repair, tool_compact;
 tool_command tool_import, tool_export;
 
 #endif

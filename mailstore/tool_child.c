@@ -142,6 +142,7 @@ static const struct work {
 	{ "renew",        ROLE_TOOL_CHILD, copy_open_account,    copy_renew },
 	{ "restore",      ROLE_TOOL_CHILD, copy_open_both,       copy_restore },
 	{ "bring-back",   ROLE_TOOL_CHILD, copy_open_both,       copy_bring_back },
+	{ "repair",       ROLE_TOOL_CHILD, copy_open_repair,     copy_repair },
 	{ "renew-queue",  ROLE_TOOL_CHILD, copy_open_queue,      copy_renew_queue },
 	/* clang-format on */
 };

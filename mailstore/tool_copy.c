@@ -1,5 +1,6 @@
 #include "mailstore/tool_copy.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -151,5 +152,48 @@ copy_renew_queue(char **words)
 
 	(void)words;
 	printf("- held %" PRIu64 "\n", held);
+	return err;
+}
+
+/* ---- repair ---- */
+
+static int damaged = -1;
+
+enum herr
+copy_open_repair(char **words)
+{
+	char path[4096];
+	enum herr err;
+
+	if (words[1] == NULL || words[2] == NULL)
+		return H_INVALID;
+	snprintf(path, sizeof(path), "%s/data.mdb", words[1]);
+	damaged = open(path, O_RDONLY | O_CLOEXEC);
+	if (damaged < 0)
+		return H_NOTFOUND;
+	err = store_create_empty(words[0], strtoull(words[2], NULL, 10));
+	return err == H_OK ? store_open(&store, words[0]) : err;
+}
+
+static void
+say_still(void *arg, const char *text)
+{
+	(void)arg;
+	printf("- still: %s\n", text);
+}
+
+enum herr
+copy_repair(char **words)
+{
+	struct store_repaired result;
+	enum herr err =
+	    store_repair(store, damaged, TOOL_CHILD_FD, say, NULL, &result);
+
+	(void)words;
+	if (err == H_OK) {
+		printf("- messages %" PRIu64 " aside %" PRIu64 "\n",
+		    result.messages, result.aside);
+		(void)store_verify(store, say_still, NULL, &err);
+	}
 	return err;
 }

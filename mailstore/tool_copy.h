@@ -26,6 +26,9 @@ enum herr copy_open_both(char **words);
 enum herr copy_restore(char **words);
 /* Folder of the account, folder of a copy, name, day: "name NAME", "messages N". */
 enum herr copy_bring_back(char **words);
+/* Folder to be filled, damaged folder, account; a file for what is not whole: what was found, "messages N aside N". */
+enum herr copy_open_repair(char **words);
+enum herr copy_repair(char **words);
 /* Folder: "held N". */
 enum herr copy_renew_queue(char **words);
 

@@ -55,6 +55,8 @@ static const struct command {
 	{ "backup",	NULL, "DIR",			1, 1,	 TOOL_STATE | TOOL_FILLS, tool_backup,		   "copy everything to a new folder in DIR, and remove the backup before it" },
 	{ "restore",	NULL, "DIR [ADDRESS [MAILBOX]]", 1, 3,	 TOOL_STATE | TOOL_BACKUP | TOOL_CHANGE, tool_restore, "bring back everything, an account, or a mailbox" },
 	{ "verify",	NULL, "[ADDRESS]",		0, 1,	 TOOL_STATE, tool_verify,	   "check every digest, record and invariant" },
+	{ "repair",	NULL, "ADDRESS",		1, 1,	 TOOL_STATE, tool_repair,	   "make an account anew from all that can be read of it" },
+	{ "compact",	NULL, "ADDRESS",		1, 1,	 TOOL_STATE, tool_compact,	   "give the space back that an account has free" },
 };
 /* clang-format on */
 
