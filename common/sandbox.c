@@ -312,6 +312,26 @@ refuse_threads(void)
 #endif
 }
 
+/*
+ * The C library's qsort() asks once, at the first list that is not small, how
+ * much memory there is.  So that it need not ask later:
+ */
+static int
+same(const void *a, const void *b)
+{
+	(void)a;
+	(void)b;
+	return 0;
+}
+
+static void
+sort_once(void)
+{
+	char list[2048] = { 0 };
+
+	qsort(list, sizeof(list), 1, same);
+}
+
 void
 sandbox_enter(enum role_kind kind)
 {
@@ -324,6 +344,7 @@ sandbox_enter(enum role_kind kind)
 		PANIC("no such role");
 	c = &confinements[kind];
 	refuse_threads();
+	sort_once();
 	failed = privilege_drop();
 	must(failed == NULL, failed);
 	limit_resources(c);
