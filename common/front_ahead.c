@@ -21,7 +21,7 @@
 #include "common/wire.h"
 
 enum {
-	PACKS_MAX = 3,
+	PACKS_MAX = 4,
 	FEW = 8,       /* left: it is time to ask for more */
 	SAY_MS = 1000, /* or that the client is still there */
 };

@@ -8,7 +8,6 @@
 
 enum {
 	AT_ONCE = 16, /* answers in a message */
-	FEW = 8,      /* or less are left: more are sent */
 	ANSWER_MAX = 32 * 1024,
 	MESSAGE_MAX = CHANNEL_PAYLOAD_MAX - 64,
 	WORD_LEN = 4,
@@ -26,6 +25,7 @@ struct pop3_ahead {
 	uint32_t last; /* that the client has got, as far as we know */
 	uint32_t next; /* to be laid out */
 	uint32_t left; /* laid out, and not yet known to be used */
+	uint32_t few;  /* or less left: more are laid out */
 };
 
 /* ---- what the front says ---- */
@@ -135,7 +135,7 @@ pop3_ahead_lay_out(struct pop3_ahead *a)
 	struct buf payload = BUF_INIT(CHANNEL_PAYLOAD_MAX);
 	unsigned n = 0;
 
-	if (a == NULL || a->channel == NULL || !a->in_row || a->left > FEW ||
+	if (a == NULL || a->channel == NULL || !a->in_row || a->left > a->few ||
 	    conn_input(a->session).len > 0)
 		return;
 	wire_put_u64(&payload, conn_taken(a->session));
@@ -147,5 +147,8 @@ pop3_ahead_lay_out(struct pop3_ahead *a)
 	if (n > 0)
 		channel_send(a->channel, IPC_AHEAD, 0, buf_span(&payload));
 	a->left += n;
+	/* By their number, for a message holds but few large ones. */
+	if (n > 0)
+		a->few = n / 2;
 	buf_free(&payload);
 }
