@@ -64,10 +64,10 @@ enum ipc_type {
 	/* ---- mx, submission, queue -> deliver ---- */
 	IPC_DELIVER = 72, /* see smtpd/delivery.h */
 	IPC_DELIVERED_LOOKUP, /* 16 bytes delivery id */
-	IPC_ROOM,	      /* empty: how much may still come (asked at RCPT) */
+	IPC_ROOM,	      /* u64 bytes that are to come (1: not known): is there room for them? (asked at RCPT) */
 	/* ---- deliver -> them ---- */
 	IPC_DELIVER_RESULT = 80, /* u8 enum herr; to a look-up: H_OK = it is stored, H_NOTFOUND */
-	IPC_ROOM_IS,		 /* u64 bytes below the account's quota; UINT64_MAX: no quota */
+	IPC_ROOM_IS,		 /* u8 enum herr: H_OK, H_QUOTA, H_FULL; u64 bytes that there is room for, or fewer */
 
 	/* ---- mx, submission -> queue ---- */
 	IPC_ENQUEUE = 88, /* see smtpd/delivery.h */

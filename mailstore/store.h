@@ -233,6 +233,8 @@ bool store_next_vanished(struct store_txn *, uint32_t mailbox, uint64_t since, s
 
 struct store_usage { uint64_t bytes, messages, quota /* 0: none */; };
 void store_usage(struct store_txn *, struct store_usage *);
+/* Has the disk room for an arrival of that many bytes?  While no transaction is open; nothing is kept for it. */
+bool store_has_room(struct store *, uint64_t bytes);
 enum herr store_set_quota(struct store_txn *, uint64_t bytes) MUST_USE;
 
 /* ---- whole copies ---- */

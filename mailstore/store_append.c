@@ -110,6 +110,16 @@ store_blob_write(struct store_blob *b, struct span bytes)
 	return b->err;
 }
 
+bool
+store_has_room(struct store *st, uint64_t bytes)
+{
+	bool has = db_has_space(st->db, bytes + ROWS_NEED);
+
+	/* What was deleted is swept at once then. */
+	st->space_is_short = st->space_is_short || !has;
+	return has;
+}
+
 /* ---- publishing ---- */
 
 static void

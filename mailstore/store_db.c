@@ -176,6 +176,24 @@ db_commit(struct db_txn **tp)
 	return err;
 }
 
+/* Mail that was deleted left room inside the file.  Four times as much: not
+ * every gap fits. */
+static bool
+fits_inside(struct db *db, uint64_t end, uint64_t growth)
+{
+	return space_reserve_whole(&db->space, end) &&
+	       env_free_pages(db) * DB_PAGE >= 4 * growth + 1024 * 1024;
+}
+
+bool
+db_has_space(struct db *db, uint64_t bytes)
+{
+	uint64_t end = env_end(db);
+
+	assert(!db->txn.open);
+	return space_has(&db->space, end, bytes) || fits_inside(db, end, bytes);
+}
+
 enum herr
 db_want_space(struct db_txn *t, uint64_t bytes)
 {
@@ -186,10 +204,7 @@ db_want_space(struct db_txn *t, uint64_t bytes)
 		return t->err;
 	t->growth += bytes;
 	err = space_want(&db->space, t->end, t->growth);
-	/* Mail that was deleted left room inside the file.  Four times as much:
-	 * not every gap fits. */
-	if (err == H_FULL && space_reserve_whole(&db->space, t->end) &&
-	    env_free_pages(db) * DB_PAGE >= 4 * t->growth + 1024 * 1024)
+	if (err == H_FULL && fits_inside(db, t->end, t->growth))
 		err = H_OK;
 	if (err == H_FULL)
 		t->growth -= bytes;

@@ -71,6 +71,8 @@ void db_corrupt(struct db_txn *, unsigned tree, struct span key, const char *why
 bool db_writes(const struct db_txn *);
 /* Before rows of about `bytes` of new mail are put: H_FULL (which does not stick) if the disk would be left without its reserve. */
 enum herr db_want_space(struct db_txn *, uint64_t bytes) MUST_USE;
+/* Would it say H_OK?  While no transaction is open. */
+bool db_has_space(struct db *, uint64_t bytes);
 
 /* ---- rows ---- */
 

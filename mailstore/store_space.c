@@ -134,6 +134,16 @@ space_prepare(struct space *s, uint64_t end)
 }
 
 bool
+space_has(const struct space *s, uint64_t end, uint64_t growth)
+{
+	uint64_t wanted = end + growth + s->reserve;
+	uint64_t have = s->allocated > end ? s->allocated : end;
+
+	return s->reserve == 0 || wanted <= have ||
+	       is_room(s, wanted - have) != H_FULL;
+}
+
+bool
 space_reserve_whole(const struct space *s, uint64_t end)
 {
 	return s->allocated >= end + s->reserve;

@@ -38,6 +38,8 @@ void space_init(struct space *, int fd, uint64_t reserve);
 enum herr space_want(struct space *, uint64_t end, uint64_t growth) MUST_USE;
 /* Before a transaction that writes: zeros behind `end`, unless what is going on fills more than that at a time. */
 void space_prepare(struct space *, uint64_t end);
+/* Would space_want() get that much?  Asks for nothing. */
+bool space_has(const struct space *, uint64_t end, uint64_t growth);
 /* Is the reserve beyond `end` there, even if no more is to be had? */
 bool space_reserve_whole(const struct space *, uint64_t end);
 /* Has the disk hardly a page left? Says what an EIO of a short write meant. */

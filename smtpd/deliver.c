@@ -320,23 +320,37 @@ look_up(struct deliver *d, struct peer *p, const struct channel_msg *m)
 	return true;
 }
 
+/*
+ * What a message needs beside its bytes is left to the commit to find out; this
+ * is for telling a sender before he sends.
+ */
 static bool
 tell_room(struct deliver *d, struct peer *p, const struct channel_msg *m)
 {
+	struct wire w = wire_over(m->payload);
+	uint64_t wanted = wire_u64(&w), room = UINT64_MAX;
 	struct store_txn *t = store_begin(d->store, STORE_READ);
 	struct store_usage usage = { 0 };
-	uint64_t room = UINT64_MAX;
-	char payload[8];
+	enum herr err = H_OK;
+	char payload[9];
 
 	store_usage(t, &usage);
 	store_abort(&t);
 	if (usage.quota != 0)
 		room =
 		    usage.quota > usage.bytes ? usage.quota - usage.bytes : 0;
-	put_le64(payload, room);
+	if (room < wanted)
+		err = H_QUOTA;
+	else if (wanted > DELIVERY_SIZE_MAX ||
+		 !store_has_room(d->store, wanted))
+		err = H_FULL;
+	else if (room > wanted && !store_has_room(d->store, DELIVERY_PLENTY))
+		room = wanted;
+	payload[0] = (char)err;
+	put_le64(payload + 1, room);
 	channel_send(p->channel, IPC_ROOM_IS, m->id,
 	    (struct span){ payload, sizeof(payload) });
-	return m->payload.len == 0;
+	return wire_end(&w);
 }
 
 static bool

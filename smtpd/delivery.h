@@ -36,6 +36,7 @@ enum {
 	DELIVERY_ID_LEN = 16,
 	DELIVERY_INLINE_MAX = 48 * 1024, /* message and record together */
 	DELIVERY_SIZE_MAX = 1025 * 1024 * 1024, /* the most that message_size_limit allows, and what receivers add; a descriptor may claim anything */
+	DELIVERY_PLENTY = 1024 * 1024 * 1024, /* room for that much is not asked for again for a moment */
 	DELIVERY_PREFIX_MAX = 4096,
 	DELIVERY_RECIPIENTS_MAX = 1000,
 	DELIVERY_LOOK_UP = 1, /* flag */

@@ -17,7 +17,6 @@ enum {
 	AGAIN_MS = 20, /* between questions for a role that cannot start yet */
 	START_MS = 20 * 1000, /* how long it is asked for */
 	PLENTY_MS = 200,      /* how long a comfortable answer is believed */
-	PLENTY = 1024 * 1024 * 1024, /* bytes */
 };
 
 struct outlet {
@@ -216,6 +215,7 @@ transmit(struct parcel *p)
 {
 	unsigned flags = p->tries > 0 ? DELIVERY_LOOK_UP : 0;
 	bool only_look = p->tries + 1 >= TRIES_MAX;
+	char wanted[8];
 
 	p->tries++;
 	switch (p->kind) {
@@ -232,7 +232,9 @@ transmit(struct parcel *p)
 			send_content(p, IPC_ENQUEUE, flags);
 		break;
 	case PARCEL_ROOM:
-		channel_send(p->outlet->channel, IPC_ROOM, p->number, SPAN(""));
+		put_le64(wanted, p->wanted);
+		channel_send(p->outlet->channel, IPC_ROOM, p->number,
+		    (struct span){ wanted, sizeof(wanted) });
 		break;
 	}
 }
@@ -288,7 +290,7 @@ read_answer(const struct parcel *p, const struct channel_msg *m, enum herr *err,
 
 	if (m->type != types[p->kind])
 		return false;
-	*err = p->kind == PARCEL_ROOM ? H_OK : known_herr(wire_u8(&w));
+	*err = known_herr(wire_u8(&w));
 	*value = p->kind == PARCEL_DELIVER ? 0 : wire_u64(&w);
 	/* Only looked up, and not there: it was never stored. */
 	if (p->kind != PARCEL_ROOM && p->tries == TRIES_MAX &&
@@ -313,7 +315,7 @@ message(void *arg, struct channel *c, struct channel_msg *m)
 		closed(o, c);
 		return;
 	}
-	if (p->kind == PARCEL_ROOM && value >= PLENTY)
+	if (p->kind == PARCEL_ROOM && err == H_OK && value >= DELIVERY_PLENTY)
 		o->plenty_until = clock_mono_ms() + PLENTY_MS;
 	finish(p, err, value);
 }

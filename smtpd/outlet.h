@@ -23,7 +23,7 @@ struct outlet;
 enum parcel_kind {
 	PARCEL_DELIVER, /* to a deliver role */
 	PARCEL_ENQUEUE, /* to the queue */
-	PARCEL_ROOM,	/* to a deliver role: how much may still come */
+	PARCEL_ROOM,	/* to a deliver role: is there room? */
 };
 
 /* Lives in its owner from parcel_send() to `done`, or parcel_cancel(). */
@@ -36,6 +36,7 @@ struct parcel {
 	/* `value`: the queue's id, or the room. */
 	void (*done)(void *arg, enum herr, uint64_t value);
 	void *arg;
+	uint64_t wanted; /* PARCEL_ROOM: bytes that are to come; 1: not known */
 
 	/* outlet.c's own */
 	struct outlet *outlet;
@@ -61,7 +62,7 @@ size_t outlet_load(const struct outlet *); /* parcels without an answer */
 void parcel_send(struct outlet *, struct parcel *);
 void parcel_cancel(struct parcel *); /* fine if it is not under way */
 
-/* Bytes below the quota, if that was learned a moment ago and leaves no doubt; else false: send a PARCEL_ROOM. */
+/* Room below the quota and on the disk, if that was learned a moment ago and leaves no doubt; else false: send a PARCEL_ROOM. */
 bool outlet_has_plenty(const struct outlet *);
 
 #endif

@@ -148,10 +148,8 @@ room_is(void *arg, enum herr err, uint64_t room)
 {
 	struct smtp_mail *m = arg;
 	struct smtp_session *s = m->session;
-	uint64_t need = m->said_size > 0 ? m->said_size : 1;
 
-	if (err == H_OK && room < need)
-		err = H_QUOTA;
+	(void)room;
 	if (err != H_OK) {
 		smtp_resume(s, refuse_rcpt(s, refusal_for(err)));
 		return;
@@ -178,7 +176,10 @@ check_room(struct smtp_session *s)
 			o = outlet_deliver(smtp_outlets(), account)))
 			continue;
 		m->parcel = (struct parcel){
-			.kind = PARCEL_ROOM, .done = room_is, .arg = m
+			.kind = PARCEL_ROOM,
+			.done = room_is,
+			.arg = m,
+			.wanted = m->said_size > 0 ? m->said_size : 1,
 		};
 		smtp_wait(s);
 		parcel_send(o, &m->parcel);

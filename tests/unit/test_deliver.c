@@ -41,9 +41,11 @@ answered(void *arg, struct channel *c, struct channel_msg *m)
 {
 	struct bringer *b = arg;
 	struct wire w = wire_over(m->payload);
-	uint64_t value = m->type == IPC_ROOM_IS ? wire_u64(&w) : wire_u8(&w);
+	uint64_t value = wire_u8(&w);
 
 	(void)c;
+	if (m->type == IPC_ROOM_IS)
+		assert_true(wire_u64(&w) > 0 || value != H_OK);
 	assert_true(wire_end(&w));
 	b->answers[b->nanswers].id = m->id;
 	b->answers[b->nanswers].type = m->type;
@@ -292,13 +294,17 @@ test_look_up(void **state)
 	help_mail_free(&m);
 }
 
-static uint64_t
-room(void)
+static enum herr
+ask_room(uint64_t wanted)
 {
-	channel_send(alice.channel, IPC_ROOM, 5, SPAN(""));
+	char payload[8];
+
+	put_le64(payload, wanted);
+	channel_send(alice.channel, IPC_ROOM, 5,
+	    (struct span){ payload, sizeof(payload) });
 	wait_for(&alice, alice.nanswers + 1);
 	assert_int_equal(alice.answers[alice.nanswers - 1].type, IPC_ROOM_IS);
-	return alice.answers[alice.nanswers - 1].value;
+	return (enum herr)alice.answers[alice.nanswers - 1].value;
 }
 
 static void
@@ -309,13 +315,17 @@ test_quota(void **state)
 	struct store_txn *t;
 
 	(void)state;
-	assert_true(room() == UINT64_MAX);
+	assert_int_equal(ask_room(1), H_OK);
+	assert_int_equal(ask_room(UINT64_MAX), H_FULL);
 	t = store_begin(store, STORE_WRITE);
 	assert_int_equal(store_set_quota(t, 6000), H_OK);
 	assert_int_equal(store_commit(&t), H_OK);
-	assert_int_equal(room(), 6000);
+	assert_int_equal(ask_room(6000), H_OK);
+	assert_int_equal(ask_room(6001), H_QUOTA);
 	assert_int_equal(one(&d, -1), H_OK);
-	assert_int_equal(room(), 6000 - m.message.len - strlen(PREFIX));
+	assert_int_equal(ask_room(6000 - m.message.len - strlen(PREFIX)), H_OK);
+	assert_int_equal(
+	    ask_room(6001 - m.message.len - strlen(PREFIX)), H_QUOTA);
 	d.id[0]++;
 	assert_int_equal(one(&d, -1), H_QUOTA);
 	assert_int_equal(count("INBOX"), 1);
