@@ -6,30 +6,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/store_help.h"
-
-static char folder[] = "/tmp/hearth-store-XXXXXX";
-static char path[64];
-static struct store *st;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	help_remove(path);
-	if (store_create(path, 42) != H_OK || store_open(&st, path) != H_OK)
-		return -1;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	store_close(&st);
-	help_remove(path);
-	return 0;
-}
+#include "tests/unit/store_world.h"
 
 static void
 id_of(uint32_t n, uint8_t id[STORE_IMPORT_ID_LEN])
@@ -68,13 +45,6 @@ times(uint32_t n)
 	assert_int_equal(known, got.times > 0);
 	store_abort(&t);
 	return got.times;
-}
-
-static void
-fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("verify: %s\n", text);
 }
 
 static void
@@ -133,8 +103,5 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};
 
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof(path), "%s/account", folder);
-	return cmocka_run_group_tests(tests, NULL, NULL) + rmdir(folder);
+	return WORLD_RUN(tests);
 }

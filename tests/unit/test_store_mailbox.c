@@ -7,40 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/store_help.h"
-
-static char folder[] = "/tmp/hearth-mailbox-XXXXXX";
-static char path[64];
-static struct store *st;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	help_remove(path);
-	return store_create(path, 1) == H_OK && store_open(&st, path) == H_OK
-	           ? 0
-	           : -1;
-}
-
-static void
-fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("verify: %s\n", text);
-}
-
-static int
-teardown(void **state)
-{
-	enum herr err;
-	uint64_t faults = store_verify(st, fault, NULL, &err);
-
-	(void)state;
-	store_close(&st);
-	help_remove(path);
-	return faults == 0 && err == H_OK ? 0 : -1;
-}
+#include "tests/unit/store_world.h"
 
 static enum herr
 create(const char *name)
@@ -282,7 +249,7 @@ static void
 rename_of_inbox(void **state)
 {
 	struct store_txn *t = store_begin(st, STORE_WRITE);
-	uint32_t inbox, uid, id;
+	uint32_t uid, id;
 	struct store_mailbox m;
 
 	(void)state;
@@ -403,15 +370,9 @@ main(void)
 		"subscriptions", "renames", "rename_of_inbox", "made_again",
 		"roles", "very_many" };
 	struct CMUnitTest tests[COUNT_OF(all)];
-	int failed;
 
 	for (size_t i = 0; i < COUNT_OF(all); i++)
 		tests[i] = (struct CMUnitTest){ called[i], all[i], setup,
 			teardown, NULL };
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof path, "%s/account", folder);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(folder);
-	return failed;
+	return WORLD_RUN(tests);
 }

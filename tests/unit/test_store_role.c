@@ -7,33 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/store_help.h"
-
-static char folder[] = "/tmp/hearth-role-XXXXXX";
-static char path[64];
-static struct store *st;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	help_remove(path);
-	return store_create(path, 1) == H_OK && store_open(&st, path) == H_OK
-	           ? 0
-	           : -1;
-}
-
-static int
-teardown(void **state)
-{
-	enum herr err;
-	uint64_t faults = store_verify(st, NULL, NULL, &err);
-
-	(void)state;
-	store_close(&st);
-	help_remove(path);
-	return faults == 0 && err == H_OK ? 0 : -1;
-}
+#include "tests/unit/store_world.h"
 
 /* Who carries the role: its name, "" for nobody, "two" for more than one. */
 static void
@@ -171,12 +145,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    it_is_asked_for, setup, teardown),
 	};
-	int failed;
 
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof path, "%s/account", folder);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(folder);
-	return failed;
+	return WORLD_RUN(tests);
 }

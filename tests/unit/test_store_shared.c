@@ -13,42 +13,7 @@
 
 #include "mailstore/store_db.h"
 #include "mailstore/store_key.h"
-#include "tests/unit/store_help.h"
-
-static char folder[] = "/tmp/hearth-shared-XXXXXX";
-static char path[64];
-static struct store *st;
-static uint32_t inbox;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	help_remove(path);
-	if (store_create(path, 1) != H_OK || store_open(&st, path) != H_OK)
-		return -1;
-	inbox = help_mailbox(st, "INBOX");
-	return 0;
-}
-
-static void
-fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("verify: %s\n", text);
-}
-
-static int
-teardown(void **state)
-{
-	enum herr err = H_OK;
-	uint64_t faults = st == NULL ? 0 : store_verify(st, fault, NULL, &err);
-
-	(void)state;
-	store_close(&st);
-	help_remove(path);
-	return faults == 0 && err == H_OK ? 0 : -1;
-}
+#include "tests/unit/store_world.h"
 
 static void
 expunge(uint32_t uid)
@@ -267,16 +232,10 @@ main(int argc, char **argv)
 		    quota_is_not_overrun, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_writer_dies, setup, teardown),
 	};
-	int failed;
 
 	if (argc == 4) {
 		snprintf(path, sizeof path, "%s", argv[2]);
 		return child((unsigned)strtoul(argv[3], NULL, 10));
 	}
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof path, "%s/account", folder);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(folder);
-	return failed;
+	return WORLD_RUN(tests);
 }

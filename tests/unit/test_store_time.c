@@ -12,43 +12,15 @@
 
 #include "common/wire.h"
 #include "tests/unit/still_clock.h"
-#include "tests/unit/store_help.h"
-
-static char folder[] = "/tmp/hearth-time-XXXXXX";
-static char path[64];
-static struct store *st;
-static uint32_t inbox;
+#include "tests/unit/store_world.h"
 
 enum { YEAR = 365 * 86400 };
+
 static int
-setup(void **state)
+setup_still(void **state)
 {
-	(void)state;
 	wall = 1800000000;
-	help_remove(path);
-	if (store_create(path, 1) != H_OK || store_open(&st, path) != H_OK)
-		return -1;
-	inbox = help_mailbox(st, "INBOX");
-	return 0;
-}
-
-static void
-fault(void *arg, const char *text)
-{
-	(void)arg;
-	print_error("verify: %s\n", text);
-}
-
-static int
-teardown(void **state)
-{
-	enum herr err = H_OK;
-	uint64_t faults = st == NULL ? 0 : store_verify(st, fault, NULL, &err);
-
-	(void)state;
-	store_close(&st);
-	help_remove(path);
-	return faults == 0 && err == H_OK ? 0 : -1;
+	return setup(state);
 }
 
 static bool
@@ -450,15 +422,9 @@ main(void)
 		    a_change_too_large_for_the_log },
 	};
 	struct CMUnitTest tests[COUNT_OF(all)];
-	int failed;
 
 	for (size_t i = 0; i < COUNT_OF(all); i++)
-		tests[i] = (struct CMUnitTest){ all[i].name, all[i].fn, setup,
-			teardown, NULL };
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof path, "%s/account", folder);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	rmdir(folder);
-	return failed;
+		tests[i] = (struct CMUnitTest){ all[i].name, all[i].fn,
+			setup_still, teardown, NULL };
+	return WORLD_RUN(tests);
 }
