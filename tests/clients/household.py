@@ -8,6 +8,7 @@ certificate authority of its own, people nobody else uses, and small helpers.
 """
 import collections
 import os
+import pwd
 import subprocess
 import tempfile
 import threading
@@ -79,6 +80,17 @@ class Household(Appliance):
     def home(self, name):
         """an empty folder, for a client's HOME"""
         return tempfile.mkdtemp(prefix=name + "-", dir=self.work)
+
+    def ordinary(self, home):
+        """arguments for subprocess: an ordinary user, who gets this HOME"""
+        if os.getuid() != 0:
+            return {}
+        os.chmod(self.work, 0o711)
+        nobody = pwd.getpwnam("nobody")
+        for folder, _, files in os.walk(home):
+            for path in (folder, *(os.path.join(folder, x) for x in files)):
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
     def environment(self, home):
         """for a client that has nothing but this HOME, and believes our authority"""
