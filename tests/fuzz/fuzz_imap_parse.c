@@ -51,7 +51,17 @@ read_name(struct span input)
 	buf_free(&name);
 }
 
-/* Said to a client and said by it, a name is the same. */
+static bool
+has_control(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+/* Said to a client and said by it, a name is the same.  (The store has no names
+ * with control characters in them.) */
 static void
 read_wire_name(struct span input, bool utf8)
 {
@@ -59,7 +69,7 @@ read_wire_name(struct span input, bool utf8)
 	struct imap_args a;
 
 	if (imap_name_decode(&name, input, utf8) && name.len > 0 &&
-	    memchr(name.ptr, '\0', name.len) == NULL) {
+	    !has_control(buf_span(&name))) {
 		imap_name_put(&wire, buf_span(&name), utf8);
 		a = imap_args_over(&wire);
 		a.utf8 = utf8;
