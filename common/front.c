@@ -96,6 +96,17 @@ take_listener(struct front *f, struct channel_msg *m)
 }
 
 static void
+take_log_out(struct front *f, const struct channel_msg *m)
+{
+	struct wire w = wire_over(m->payload);
+	uint64_t account = wire_u64(&w);
+
+	if (!wire_end(&w))
+		PANIC("the parent's word about an account makes no sense");
+	front_client_log_out(f, account);
+}
+
+static void
 parent_said(void *arg, struct channel_msg *m)
 {
 	struct front *f = arg;
@@ -105,6 +116,7 @@ parent_said(void *arg, struct channel_msg *m)
 	case IPC_TLS: take_tls(f, m); break;
 	case IPC_LIMITS: take_limits(f, m->payload); break;
 	case IPC_DIRECTORY: front_ask_forget(f); break;
+	case IPC_LOG_OUT: take_log_out(f, m); break;
 	case IPC_LOGGED_IN: front_auth_logged_in(f, m); break;
 	default: PANIC("the parent sent what is not for a front");
 	}

@@ -12,6 +12,7 @@
 
 enum {
 	SHAKE_MS = 10 * 1000,
+	GOODBYE_MS = 6 * 1000,
 	CROWDED_MS = 10 * 1000, /* between inputs, when most slots are taken */
 };
 
@@ -129,7 +130,7 @@ front_client_settle(struct client *c)
 	if (c->closing || c->phase == CLIENT_RELAYING || c->held ||
 	    client_is_busy(c))
 		return;
-	if (c->front->draining)
+	if (c->front->draining || c->over)
 		goodbye(c);
 	else if (c->eof)
 		client_close(c);
@@ -319,6 +320,23 @@ front_client_drain(struct client *c)
 	/* A login would lead nowhere, and auth may hold its answer back. */
 	front_auth_drop(c);
 	front_client_settle(c);
+}
+
+/* Relayed, it hears goodbye from the account role, which has this long for it.
+ */
+void
+front_client_log_out(struct front *f, uint64_t account)
+{
+	for (struct client *c = f->users, *next; c != NULL; c = next) {
+		next = c->next;
+		if (c->account != account || c->over)
+			continue;
+		c->over = true;
+		if (c->phase == CLIENT_RELAYING)
+			conn_deadline(c->conn, GOODBYE_MS);
+		else
+			front_client_settle(c);
+	}
 }
 
 /* ---- what a protocol may ask and say ---- */

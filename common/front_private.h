@@ -80,6 +80,7 @@ struct client {
 	struct front_peer peer;
 	unsigned failures;
 	bool greeted, user, closing, eof, held;
+	bool over; /* its account is no longer its own: goodbye at the next chance */
 	bool later; /* goes on at the end of the turn */
 	max_align_t state[];
 };
@@ -99,6 +100,7 @@ void front_client_settle(struct client *); /* after a callback of the protocol: 
 void front_client_alarm(struct client *);  /* sets the deadline that holds now */
 void front_client_user(struct client *);   /* it has logged in: from now on it has a user's slot */
 void front_client_drain(struct client *);
+void front_client_log_out(struct front *, uint64_t account);
 void front_client_later(struct client *);  /* at the end of the turn it goes on */
 void front_client_tidy(struct front *);	   /* at the end of the turn */
 

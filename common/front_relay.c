@@ -52,8 +52,8 @@ front_relay_event(struct client *c, enum conn_event event)
 	case CONN_DRAINED: conn_pause(c->session, false); break;
 	case CONN_EOF: conn_shut(c->session); break;
 	case CONN_ERROR: over(c); break;
-	case CONN_TLS:
-	case CONN_TIMEOUT: break; /* done, and none set */
+	case CONN_TIMEOUT: over(c); break; /* see front_client_log_out() */
+	case CONN_TLS: break;              /* done */
 	}
 }
 

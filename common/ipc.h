@@ -23,6 +23,7 @@ enum ipc_type {
 	IPC_LIMITS,	   /* payload as of IPC_SETTINGS; after SIGHUP */
 	IPC_DIRECTORY,	   /* the published directory was replaced: what auth said before holds no more */
 	IPC_LOGGED_IN,	   /* id = connection; u8 enum herr, u64 account, u64 capabilities left out (capability.h) -> fd: stream socket to the account role (imapd, pop3d), or channel to the queue (submission); pop3d: -> fd, fd: and a channel to the account role */
+	IPC_LOG_OUT,	   /* u64 account: its password was changed, or it was removed; its sessions end */
 
 	/* ---- parent -> account ---- */
 	IPC_SESSION = 24, /* id = session (the front's connection, as in its log lines); u64 capabilities left out -> fd: stream socket to the front; pop3d: -> fd, fd: and a channel to it */
@@ -30,6 +31,9 @@ enum ipc_type {
 	/* ---- account <-> front, on the channel of a session; see common/front_ahead.c ---- */
 	IPC_AHEAD,	/* u64 in, u64 out: bytes that the session took and gave; then pairs: bytes question, bytes answer */
 	IPC_AHEAD_USED, /* u32 how many of them, since it was last said */
+
+	/* ---- parent -> auth ---- */
+	IPC_CREDENTIAL = 28, /* id = account: by which credential can one log in to it? */
 
 	/* ---- any role -> parent ---- */
 	IPC_READY = 32, /* locked in; nothing from outside was read before */
@@ -44,7 +48,8 @@ enum ipc_type {
 	IPC_SESSION_OVER,	/* id = session */
 
 	/* ---- auth -> parent: integers only ---- */
-	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u64 capabilities left out */
+	IPC_LOGIN = 48, /* id = the front's connection; u64 peer (id of the IPC_PEER message that brought the channel), u64 account, u64 capabilities left out, u64 credential: a number that a new password changes */
+	IPC_CREDENTIAL_IS, /* id = account; u64 credential, 0: it is gone, or has no password */
 
 	/* ---- front -> auth ---- */
 	IPC_AUTH_START = 56, /* id = connection; bytes mechanism, u8 has initial response, bytes initial response (decoded), bytes peer address, bytes tls-exporter, bytes tls-unique: what the connection may be bound to (RFC 9266, 5929; empty: SCRAM-SHA-256-PLUS was not offered) */

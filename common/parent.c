@@ -161,8 +161,10 @@ tick(void *arg)
 {
 	struct parent *p = arg;
 
+	bool wait = members_wait(p);
+
 	serve_expire(p);
-	if (p->nlogins > 0)
+	if (wait || p->nlogins > 0)
 		timer_set(p->tick, TICK_MS);
 }
 

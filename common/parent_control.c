@@ -53,6 +53,7 @@ directory_replaced(struct parent *p)
 			process_drain(r);
 		else if (r->staff->role->listeners != 0 && r->channel != NULL)
 			channel_send(r->channel, IPC_DIRECTORY, 0, NO_SPAN);
+	members_ask(p);
 }
 
 void

@@ -4,6 +4,7 @@
  *	parent.c          main: options, configuration, signals, the end
  *	parent_tls.c      certificate and key
  *	parent_process.c  roles: start, say the opening words, reap, restart, watch
+ *	parent_members.c  who has logged in, until the password changes
  *	parent_serve.c    what roles ask: peers, spool files, logins
  *	parent_hold.c     accounts whose folders the tool replaces
  *	parent_control.c  the tool; systemd
@@ -18,6 +19,7 @@
 
 enum {
 	PROCESSES_MAX = 2000,
+	MEMBERS_MAX = 10000,
 	LOGINS_MAX = 4000,	  /* waiting for their account role */
 	WAITING_MAX = 1000,	  /* questions for peers that may not start yet */
 	PATIENCE_MS = 2000,	  /* of such a question */
@@ -117,6 +119,9 @@ struct parent {
 	int64_t end_began;
 	struct control *control;
 	struct hold *holds;
+	struct member *members;
+	size_t nmembers;
+	uint64_t members_asked; /* the auth that was asked about them */
 };
 
 /* ---- parent_tls.c ---- */
@@ -142,6 +147,12 @@ void serve_message(struct process *, struct channel_msg *);
 void serve_gone(struct process *); /* answers whoever waits for it */
 void serve_expire(struct parent *);
 void serve_waiting(struct parent *); /* asks again what had to wait */
+
+/* ---- parent_members.c ---- */
+enum herr members_add(struct parent *, uint64_t account, uint64_t credential) MUST_USE; /* has logged in */
+void members_ask(struct parent *);  /* the directory was replaced: do their credentials hold? */
+bool members_wait(struct parent *); /* once a second: do answers lack?  Asks the next auth */
+void members_answer(struct process *auth, const struct channel_msg *);
 
 /* ---- parent_hold.c ---- */
 /* Ends every role of the account and starts none; `alone` is called once, when the last has gone (perhaps at once). */

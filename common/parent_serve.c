@@ -339,7 +339,7 @@ logged_in(struct process *auth, const struct channel_msg *m)
 	struct wire w = wire_over(m->payload);
 	uint64_t front = wire_u64(&w), account = wire_u64(&w);
 	struct process *r = process_numbered(p, front);
-	uint64_t without = wire_u64(&w);
+	uint64_t without = wire_u64(&w), credential = wire_u64(&w);
 	enum herr err;
 
 	if (!wire_end(&w) || auth->staff->role->kind != ROLE_AUTH ||
@@ -350,7 +350,7 @@ logged_in(struct process *auth, const struct channel_msg *m)
 	/* Nobody logs in on port 25, whatever mx has found to say to auth. */
 	if (r != NULL && r->staff->role->kind == ROLE_SMTP_MX)
 		err = H_DENIED;
-	else
+	else if ((err = members_add(p, account, credential)) == H_OK)
 		err = p->daemon->session_role != 0
 		          ? begin_session(p, front, m->id, account, without)
 		          : open_queue(p, front, m->id, account);
@@ -454,6 +454,7 @@ serve_message(struct process *r, struct channel_msg *m)
 	case IPC_WANT_PEER: want_peer(r, m); break;
 	case IPC_WANT_SPOOL: want_spool(r, m); break;
 	case IPC_LOGIN: logged_in(r, m); break;
+	case IPC_CREDENTIAL_IS: members_answer(r, m); break;
 	case IPC_SESSION_TAKEN: session_taken(r, m); break;
 	case IPC_SESSION_OVER:
 		if (r->staff->role->kind != r->parent->daemon->session_role)

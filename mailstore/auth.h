@@ -77,6 +77,11 @@ void auth_login_ended(struct auth *); /* for auth_login.c */
 /* Who has that name?  H_OK for nobody too: then the id is 0, and the credential one that no password fits.  Else why it cannot be told. */
 enum herr auth_name_find(const struct auth *, struct span name, struct directory_account *) MUST_USE;
 
+/* A number that is another after each change of the password; 0: there is none. */
+uint64_t auth_name_credential(const struct directory_account *);
+/* The parent asks about an account (IPC_CREDENTIAL). */
+void auth_name_answer(const struct auth *, uint64_t account);
+
 /* ---- auth_login.c: each returns false if the peer broke the rules ---- */
 
 bool auth_login_start(struct auth_peer *, struct channel_msg *);

@@ -168,6 +168,7 @@ succeed(struct auth_login *l, struct span final)
 	wire_put_u64(&out, p->id);
 	wire_put_u64(&out, l->account.id);
 	wire_put_u64(&out, l->account.without);
+	wire_put_u64(&out, auth_name_credential(&l->account));
 	channel_send(p->auth->parent, IPC_LOGIN, l->id, buf_span(&out));
 	buf_clear(&out);
 	wire_put_u64(&out, l->account.id);

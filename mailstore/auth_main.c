@@ -22,18 +22,28 @@ struct process {
 };
 
 static void
-parent_message(void *arg, struct channel_msg *m)
+take_peer(struct process *p, struct channel_msg *m)
 {
-	struct process *p = arg;
 	struct wire w = wire_over(m->payload);
 	uint8_t kind = wire_u8(&w);
 
 	(void)wire_u64(&w); /* account: auth belongs to none */
 	(void)wire_u64(&w); /* connection */
-	if (m->type != IPC_PEER || !wire_end(&w) || m->fd[0] < 0)
+	if (!wire_end(&w) || m->fd[0] < 0)
 		return;
 	auth_add_peer(p->auth, m->fd[0], m->id, kind);
 	m->fd[0] = -1;
+}
+
+static void
+parent_message(void *arg, struct channel_msg *m)
+{
+	struct process *p = arg;
+
+	if (m->type == IPC_PEER)
+		take_peer(p, m);
+	else if (m->type == IPC_CREDENTIAL)
+		auth_name_answer(p->auth, m->id);
 }
 
 static void

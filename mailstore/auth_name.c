@@ -6,6 +6,7 @@
  */
 #include "mailstore/auth.h"
 
+#include "common/ipc.h"
 #include "common/scan.h"
 #include "common/wire.h"
 #include "mailstore/address.h"
@@ -102,4 +103,30 @@ auth_name_find(
 		return err;
 	*account = (struct directory_account){ .credential = made_up };
 	return H_OK;
+}
+
+/* The salt is random, and new with each password. */
+uint64_t
+auth_name_credential(const struct directory_account *account)
+{
+	return account->credential.iterations > 0
+	           ? le64(account->credential.salt) | 1
+	           : 0;
+}
+
+/* While nothing can be read, nobody is logged out. */
+void
+auth_name_answer(const struct auth *a, uint64_t id)
+{
+	struct directory_account account;
+	enum herr err = H_BUSY;
+	char bytes[8];
+
+	if (a->directory != NULL)
+		err = directory_account_by_id(a->directory, id, &account);
+	if (err != H_OK && err != H_NOTFOUND)
+		return;
+	put_le64(bytes, err == H_OK ? auth_name_credential(&account) : 0);
+	channel_send(a->parent, IPC_CREDENTIAL_IS, id,
+	    (struct span){ bytes, sizeof(bytes) });
 }

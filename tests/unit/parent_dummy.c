@@ -304,6 +304,7 @@ asked(void *arg, struct channel *c, struct channel_msg *m)
 		wire_put_u64(&b, auth_peer);
 		wire_put_u64(&b, account);
 		wire_put_u64(&b, 0);
+		wire_put_u64(&b, 1);
 		channel_send(
 		    role_parent(auth_role), IPC_LOGIN, m->id, buf_span(&b));
 	}

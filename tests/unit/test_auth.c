@@ -10,9 +10,27 @@
 #include "common/log.h"
 #include "common/wire.h"
 
+static uint64_t
+credential_is(uint64_t account)
+{
+	struct wire w;
+	uint64_t credential;
+
+	by_parent.type = 0;
+	auth_name_answer(auth, account);
+	while (by_parent.type != IPC_CREDENTIAL_IS)
+		loop_run(loop);
+	assert_int_equal(by_parent.id, account);
+	w = wire_over((struct span){ by_parent.payload, by_parent.len });
+	credential = wire_u64(&w);
+	assert_true(wire_end(&w));
+	return credential;
+}
+
 static void
 test_right(void **state)
 {
+	uint64_t credential = 0;
 	static const char *const ways[] = { "|alice@example.test|secret",
 		"|ALICE@example.TEST|secret", "|alice|secret",
 		"alice|alice|secret", "alice|alice@example.test|secret",
@@ -33,9 +51,15 @@ test_right(void **state)
 		assert_int_equal(wire_u64(&w), 77);
 		assert_int_equal(wire_u64(&w), alice);
 		assert_int_equal(wire_u64(&w), 0);
+		credential = wire_u64(&w);
 		assert_true(wire_end(&w));
 	}
 	assert_int_equal(auth->nlogins, 0);
+	/* What the parent hears when it asks: the same, until it changes. */
+	assert_int_equal(credential_is(alice), credential);
+	assert_int_equal(credential_is(alice + 2), 0); /* no password */
+	assert_int_equal(credential_is(12345), 0);
+	assert_int_not_equal(credential_is(alice + 1), credential);
 }
 
 static void
