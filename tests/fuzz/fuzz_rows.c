@@ -1,6 +1,7 @@
-/* Rows of the store and of the directory: what is accepted can be written, and
- * read again. */
+/* Rows of the store, the directory and the queue: what is accepted can be
+ * written, and read again. */
 #include "mailstore/directory_int.h"
+#include "mailstore/spool_int.h"
 #include "mailstore/store_key.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -62,6 +63,19 @@ read_directory(struct span row)
 	assert(n <= row.len);
 }
 
+/* The queue's. */
+static void
+read_spool(struct span row)
+{
+	struct spool_recipient r = { 0 };
+	struct spool_head h;
+
+	if (spool_read_head(row, &h))
+		assert(h.trace.len + h.reverse_path.len <= row.len);
+	(void)!spool_read_recipient(row, &r);
+	spool_recipient_release(&r);
+}
+
 static void
 read_key(struct span key)
 {
@@ -83,9 +97,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span row = { (const char *)data, size };
 
-	switch (fuzz_take_byte(&row) % 4) {
+	switch (fuzz_take_byte(&row) % 5) {
 	case 0: read_rows(row); break;
 	case 3: read_index(row); break;
+	case 4: read_spool(row); break;
 	case 1: read_directory(row); break;
 	default: read_key(row); break;
 	}
