@@ -349,7 +349,7 @@ enum { VERB_PEER = 1000, VERB_ACCOUNT = 2 };
 static void
 say_verb(int signo, siginfo_t *info, void *context)
 {
-	unsigned char packet[16 + 24] = { 0 };
+	unsigned char packet[16 + 32] = { 0 };
 	unsigned verb = (unsigned)info->si_value.sival_int;
 	size_t len = sizeof(packet);
 
@@ -368,7 +368,9 @@ say_verb(int signo, siginfo_t *info, void *context)
 		len = 16 + 1;
 	} else if (verb == IPC_LOGIN) {
 		put_le64(packet + 24, VERB_ACCOUNT);
-		len = 16 + 8 + 8 + 8;
+		len = 16 + 8 + 8 + 8 + 8;
+	} else if (verb == IPC_CREDENTIAL_IS) {
+		len = 16 + 8;
 	} else {
 		len = 16;
 	}
