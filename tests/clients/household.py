@@ -16,7 +16,7 @@ import time
 
 from appliance import DOMAIN, PASSWORD, Appliance, message
 
-PEOPLE = 30
+PEOPLE = 50
 Message = collections.namedtuple("Message", "uid flags text")
 
 
