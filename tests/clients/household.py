@@ -22,7 +22,13 @@ Message = collections.namedtuple("Message", "uid flags text")
 
 def command(*words, ok=(0,), seconds=120, **more):
     """runs a program to its end; its standard output"""
-    r = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=seconds, stdin=more.pop("stdin", subprocess.DEVNULL) if "input" not in more else None, **more)
+    if "input" not in more:
+        more["stdin"] = subprocess.DEVNULL
+    try:
+        r = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=seconds, **more)
+    except subprocess.TimeoutExpired as e:
+        said = b"".join(x for x in (e.stdout, e.stderr) if x).decode(errors="replace")
+        raise AssertionError(f"{' '.join(words)}: not done within {seconds} s\n{said[-2500:]}") from None
     assert r.returncode in ok, f"{' '.join(words)}: status {r.returncode}\n{r.stdout[-2500:]}{r.stderr[-2500:]}"
     return r.stdout
 
